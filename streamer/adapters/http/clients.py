@@ -1,0 +1,139 @@
+"""Clients, one per target, each pinned to the one address that was judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pyreqwest.client import Client, ClientBuilder
+
+from streamer.adapters.http.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """What all clients have in common; ``root_certificates`` are PEM and trusted besides the system's."""
+
+    connect_timeout_ms: int = 10_000
+    idle_timeout_ms: int = 90_000
+    idle_per_host: int = 256
+    root_certificates: tuple[bytes, ...] = ()
+
+
+class Pinned:
+    """A client that can reach one address only, and how many calls it has in flight."""
+
+    __slots__ = ("address", "calls", "client", "retired")
+
+    def __init__(self, client: Client, address: str) -> None:
+        """Wrap a client that was just built."""
+        self.client = client
+        self.address = address
+        self.calls = 0
+        self.retired = False
+
+
+class Clients:
+    """Keeps at most ``limit`` clients; one that goes is closed only when its last call has ended.
+
+    Invariant: a client's calls go to the address it was built with, or nowhere.
+    """
+
+    def __init__(self, options: ClientOptions, limit: int = 1024) -> None:
+        """Prepare an empty cache."""
+        self._options = options
+        self._limit = limit
+        self._pinned: OrderedDict[Target, Pinned] = OrderedDict()
+        self._building: dict[tuple[Target, str], asyncio.Task[Client]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        """Return how many clients are kept, those that only finish their calls not counted."""
+        return len(self._pinned)
+
+    def borrow(self, target: Target, address: str) -> Pinned | None:
+        """Return the target's client for one call, when there is one for this address; it wants it back."""
+        pinned = self._pinned.get(target)
+        if pinned is None or pinned.address != address:
+            return None
+        self._pinned.move_to_end(target)
+        pinned.calls += 1
+        return pinned
+
+    async def build(self, target: Target, address: str) -> Pinned:
+        """Build the target's client for this address, retire its previous one, and borrow it."""
+        key = (target, address)
+        task = self._building.get(key)
+        if task is None:
+            task = self._building[key] = asyncio.create_task(self._built(target, address))
+            task.add_done_callback(lambda _: self._building.pop(key, None))
+        client = await asyncio.shield(task)
+        if (pinned := self.borrow(target, address)) is not None:
+            return pinned
+        self._retire(self._pinned.pop(target, None))
+        pinned = self._pinned[target] = Pinned(client, address)
+        pinned.calls = 1
+        if len(self._pinned) > self._limit:
+            self._retire(self._pinned.popitem(last=False)[1])
+        return pinned
+
+    def give_back(self, pinned: Pinned) -> None:
+        """End a call; the last one of a retired client closes it."""
+        pinned.calls -= 1
+        if pinned.retired and not pinned.calls:
+            self._close(pinned)
+
+    async def close(self) -> None:
+        """Close every client; calls in flight end with an error of the client's."""
+        for task in tuple(self._building.values()):
+            task.cancel()
+        while self._pinned:
+            self._close(self._pinned.popitem()[1])
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _retire(self, pinned: Pinned | None) -> None:
+        if pinned is None:
+            return
+        pinned.retired = True
+        if not pinned.calls:
+            self._close(pinned)
+
+    def _close(self, pinned: Pinned) -> None:
+        task = asyncio.create_task(pinned.client.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _built(self, target: Target, address: str) -> Client:
+        make: Callable[[], Client] = _builder(self._options, target, address).build
+        if target.scheme == "http":
+            return make()
+        # Reading the root certificates takes some 5 ms of CPU without the GIL: no need that all lanes wait.
+        return await asyncio.get_running_loop().run_in_executor(None, make)
+
+
+def _builder(options: ClientOptions, target: Target, address: str) -> ClientBuilder:
+    builder = (
+        ClientBuilder()
+        .follow_redirects(False)
+        .referer(False)
+        .no_proxy()
+        .gzip(False)
+        .brotli(False)
+        .zstd(False)
+        .deflate(False)
+        .http1_only()
+        .connect_timeout(timedelta(milliseconds=options.connect_timeout_ms))
+        .pool_idle_timeout(timedelta(milliseconds=options.idle_timeout_ms))
+        .pool_max_idle_per_host(options.idle_per_host)
+        .resolve(target.host, address, target.port)
+    )
+    if target.scheme == "http":
+        # A client for http never speaks TLS, and only this spares it the 5 ms for reading root certificates.
+        return builder.danger_accept_invalid_certs(True)
+    builder = builder.https_only(True).min_tls_version("TLSv1.2")
+    for certificate in options.root_certificates:
+        builder = builder.add_root_certificate_pem(certificate)
+    return builder

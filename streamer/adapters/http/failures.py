@@ -1,0 +1,44 @@
+"""What the client's exceptions mean: a peer's or the network's failure, as a value."""
+
+from __future__ import annotations
+
+from pyreqwest.exceptions import (
+    ClientClosedError,
+    ConnectError,
+    DetailedPyreqwestError,
+    RequestError,
+    RequestTimeoutError,
+)
+
+from streamer.core.outcome import ErrorType, Failure
+
+# The client's classes alone do not tell a refused connection from one that broke off, nor a timeout while
+# connecting from one while waiting: the chain of causes does. Tests with real sockets hold these words to it.
+_CONNECTING = "client error (Connect)"
+_TCP = "tcp connect error"
+_DNS = "dns error"
+
+
+def failure_of(error: RequestError, scheme: str) -> Failure:
+    """Return what a failed call came to; ClientClosedError is no peer's doing and is raised again."""
+    if isinstance(error, ClientClosedError):
+        raise error
+    causes = _causes(error)
+    connecting = _CONNECTING in causes
+    message = causes[-1] if causes else error.message
+    if isinstance(error, RequestTimeoutError):
+        if connecting:
+            return Failure(ErrorType.CONNECT_TIMEOUT, "no connection in time", begun=False)
+        return Failure(ErrorType.READ_TIMEOUT, "no whole answer in time")
+    if isinstance(error, ConnectError) and connecting:
+        if _DNS in causes:
+            return Failure(ErrorType.DNS, message, begun=False)
+        if _TCP in causes or scheme != "https":
+            return Failure(ErrorType.CONNECT, message, begun=False)
+        return Failure(ErrorType.TLS, message, begun=False)
+    return Failure(ErrorType.UNKNOWN, message)
+
+
+def _causes(error: DetailedPyreqwestError) -> list[str]:
+    # The first cause holds the URL, whose query may hold a secret: only what lies under it is ever shown.
+    return [cause["message"] for cause in (error.details["causes"] or ())][1:]

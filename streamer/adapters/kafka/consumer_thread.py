@@ -1,0 +1,125 @@
+"""The thread of Faust's consumer: membership, heartbeats, and offsets, with aiokafka built as we need it (RULES 29)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import aiokafka
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.types import TP
+
+from streamer.adapters.kafka.keeper import FetchOptions, Keeper
+from streamer.adapters.kafka.lease import listen
+
+
+class _Consumer(Protocol):
+    keeper: Keeper
+    options: FetchOptions
+
+
+class BatchConsumerThread(AIOKafkaConsumerThread):
+    """The thread that fetches and keeps the group membership."""
+
+    consumer: _Consumer
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        # Faust fixes fetch_max_wait_ms at 1500, which stalls half a second at a time (RULES 29).
+        options = self.consumer.options
+        self._assignor = self.app.assignor
+        return aiokafka.AIOKafkaConsumer(
+            group_id=self.app.conf.id,
+            group_instance_id=options.instance_id,
+            partition_assignment_strategy=[self._assignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=options.max_poll_records,
+            # Progress is watched by us; the coordinator's own idle rule would evict a worker that rightly waits.
+            max_poll_interval_ms=3_600_000,
+            max_partition_fetch_bytes=options.max_partition_bytes,
+            fetch_max_wait_ms=options.max_wait_ms,
+            session_timeout_ms=int(options.session_s * 1000),
+            rebalance_timeout_ms=int(options.rebalance_s * 1000),
+            heartbeat_interval_ms=int(options.heartbeat_s * 1000),
+            request_timeout_ms=int(max(options.rebalance_s, options.session_s) * 1000) + 5_000,
+            isolation_level="read_uncommitted",
+            **options.client_options,
+        )
+
+    async def on_start(self) -> None:
+        """Start the consumer, and listen to its heartbeats."""
+        await super().on_start()
+        coordinator = self._consumer._coordinator
+        lease, keeper = self.consumer.keeper.lease, self.consumer.keeper
+        reset = coordinator.reset_generation
+        listen(coordinator, lease)
+
+        def reset_or_end() -> None:
+            static = self.consumer.options.instance_id is not None
+            if static and coordinator.generation > 0 and not coordinator._closing.done():
+                # A static member that the coordinator does not know has been replaced by one of the same name (RULES 17).
+                keeper.fenced(
+                    "the broker no longer knows this static member: its session ran out, or another took its name"
+                )
+            reset()
+
+        coordinator.reset_generation = reset_or_end
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Take the join itself as a heartbeat."""
+        self.consumer.keeper.lease.renew(time.monotonic())
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def starts(self, tps: Sequence[TP]) -> dict[TP, int]:
+        """Return, and seek to, where each partition is to be read from: what is committed, clamped to the log."""
+        return await self.call_thread(self._starts, [TopicPartition(*tp) for tp in tps])  # type: ignore[no-any-return]
+
+    async def _starts(self, tps: Sequence[TopicPartition]) -> dict[TP, int]:
+        consumer = self._ensure_consumer()
+        found = await consumer._coordinator.fetch_committed_offsets(tps)
+        first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        fresh = end if self.consumer.options.from_latest else first
+        starts = {}
+        for tp in tps:
+            committed = found[tp].offset if tp in found else -1
+            start = committed if committed >= 0 else fresh[tp]
+            if not first[tp] <= start <= end[tp]:
+                self.log.warning("%s: committed offset %s is outside the log %s..%s", tp, start, first[tp], end[tp])
+                start = first[tp]
+            consumer.seek(tp, start)
+            starts[ensure_TP(tp)] = start
+        return starts
+
+    async def seek_clamped(self, tp: TP, offset: int) -> int:
+        """Seek to ``offset``, or to where the log begins now; return which."""
+        return await self.call_thread(self._seek_clamped, TopicPartition(*tp), offset)  # type: ignore[no-any-return]
+
+    async def _seek_clamped(self, tp: TopicPartition, offset: int) -> int:
+        consumer = self._ensure_consumer()
+        first = int((await consumer.beginning_offsets([tp]))[tp])
+        consumer.seek(tp, max(first, offset))
+        return max(first, offset)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        # Faust ends the whole process on a failed commit; a broker that is away for a while is no reason to.
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+        wanted = {tp: offset for tp, offset in wanted.items() if tp in assigned}
+        try:
+            if wanted:
+                await consumer.commit(wanted)
+        except KafkaError as error:
+            self.log.warning("offsets not committed, will be tried again: %r", error)
+            return False
+        return True
+
+    def rejoin(self) -> None:
+        """Ask the group for a new assignment, after what we held was given up."""
+        coordinator = self._ensure_consumer()._coordinator
+        self.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)

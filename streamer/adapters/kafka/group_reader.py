@@ -1,0 +1,153 @@
+"""A plain consumer of a group for the stages that are no Faust agents: intake and hold."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from streamer.adapters.kafka.lease import HeartbeatLease, listen
+
+log = logging.getLogger(__name__)
+
+_STOP_S = 5.0
+_COMMIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOptions:
+    """How a group is joined and read."""
+
+    client_options: Mapping[str, Any]
+    group: str
+    topics: Sequence[str]
+    session_s: float = 10.0
+    heartbeat_s: float = 3.0
+    commit_interval_s: float = 0.5
+    max_wait_ms: int = 50
+    max_partition_bytes: int = 128 * 1024
+    read_committed: bool = False
+    from_latest: bool = False
+
+
+class GroupReader(ConsumerRebalanceListener):
+    """One membership: reads, keeps a lease by its heartbeats, and commits what ``committable`` answers.
+
+    A reader is used once; after an error its owner makes another, which reads again from what was committed.
+    """
+
+    def __init__(
+        self,
+        options: ReaderOptions,
+        lease: HeartbeatLease,
+        committable: Callable[[], Mapping[TopicPartition, int]],
+        on_assigned: Callable[[Mapping[TopicPartition, int]], None],
+        on_revoked: Callable[[], None],
+    ) -> None:
+        self._options = options
+        self._lease = lease
+        self._committable = committable
+        self._on_assigned = on_assigned
+        self._on_revoked = on_revoked
+        self._known: dict[TopicPartition, int] = {}
+        self._paused: set[TopicPartition] = set()
+        self.consumer = AIOKafkaConsumer(
+            group_id=options.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            # A tier may rightly be left alone for a week; progress is not measured by polls.
+            max_poll_interval_ms=7 * 86_400_000,
+            max_partition_fetch_bytes=options.max_partition_bytes,
+            fetch_max_wait_ms=options.max_wait_ms,
+            session_timeout_ms=int(options.session_s * 1000),
+            heartbeat_interval_ms=int(options.heartbeat_s * 1000),
+            isolation_level="read_committed" if options.read_committed else "read_uncommitted",
+            **options.client_options,
+        )
+
+    @asynccontextmanager
+    async def joined(self) -> AsyncIterator[GroupReader]:
+        """Join the group for the length of the block, committing now and then; leave it at the end."""
+        await self.consumer.start()
+        committer = None
+        try:
+            listen(self.consumer._coordinator, self._lease)
+            self.consumer.subscribe(topics=list(self._options.topics), listener=self)
+            committer = asyncio.create_task(self._commit_now_and_then())
+            yield self
+        finally:
+            if committer is not None:
+                committer.cancel()
+            with suppress(Exception):
+                await self.commit()
+            with suppress(Exception):
+                await asyncio.wait_for(self.consumer.stop(), _STOP_S)
+
+    def assignment(self) -> Collection[TopicPartition]:
+        """Return the partitions that are ours."""
+        return self._known.keys()
+
+    def only(self, wanted: Iterable[TopicPartition]) -> None:
+        """Pause every partition but the wanted ones."""
+        paused = set(self._known) - set(wanted)
+        if more := paused - self._paused:
+            self.consumer.pause(*more)
+        if fewer := (self._paused - paused) & self._known.keys():
+            self.consumer.resume(*fewer)
+        self._paused = paused
+
+    async def commit(self) -> None:
+        """Commit what has grown; a failure is left to the next time."""
+        grown = {tp: end for tp, end in self._committable().items() if self._known.get(tp, end) != end}
+        if not grown:
+            return
+        try:
+            wanted = {tp: OffsetAndMetadata(end, "") for tp, end in grown.items()}
+            await asyncio.wait_for(self.consumer.commit(wanted), _COMMIT_S)
+            self._known.update(grown)
+        except (KafkaError, TimeoutError) as error:
+            log.warning("%s: offsets not committed, will be tried again: %r", self._options.group, error)
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Commit, then forget."""
+        if self._known:
+            await self.commit()
+        self._known.clear()
+        self._paused.clear()
+        self._on_revoked()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Begin each partition at its committed offset, and commit that offset where there was none."""
+        self._lease.renew(time.monotonic())
+        starts = await self._starts(list(assigned))
+        self._known = dict(starts)
+        self._on_assigned(starts)
+
+    async def _starts(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        if not tps:
+            return {}
+        consumer = self.consumer
+        found = await consumer._coordinator.fetch_committed_offsets(tps)
+        first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        fresh = end if self._options.from_latest else first
+        starts = {tp: (found[tp].offset if tp in found and found[tp].offset >= 0 else fresh[tp]) for tp in tps}
+        for tp, start in starts.items():
+            if not first[tp] <= start <= end[tp]:
+                log.warning("%s: committed offset %s is outside the log %s..%s", tp, start, first[tp], end[tp])
+                starts[tp] = first[tp]
+            consumer.seek(tp, starts[tp])
+        await consumer.commit({tp: OffsetAndMetadata(start, "") for tp, start in starts.items()})
+        return starts
+
+    async def _commit_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.commit_interval_s)
+            await self.commit()

@@ -1,0 +1,138 @@
+"""Intake on Kafka: reads ``requests`` in batches, writes what each record becomes, then commits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from streamer.adapters.kafka.group_reader import GroupReader, ReaderOptions
+from streamer.adapters.kafka.lease import HeartbeatLease
+from streamer.adapters.kafka.producer import DurableProducer
+from streamer.core.emit import Emit
+from streamer.core.reading import Accepted, Refused
+from streamer.flow.intake import RawRequest, admit, refuse
+from streamer.ports import Abandoned, Clock, Meter
+from streamer.wire.outgoing import OutRecord
+
+log = logging.getLogger(__name__)
+
+_POLL_MS = 250
+_AGAIN_S = 1.0
+_UNDECODABLE = "the batch that holds this record cannot be decoded: {error}"
+
+
+class KafkaIntake:
+    """Runs intake for the partitions of ``requests`` that the group gives us.
+
+    Reads only what is committed, so that a transactional producer's aborted records are never sent. A batch that cannot be
+    decoded is dead-lettered by its coordinates and passed over (RULES 16).
+    """
+
+    def __init__(
+        self,
+        options: ReaderOptions,
+        *,
+        cluster_id: str,
+        read: Callable[[bytes | None, Sequence[tuple[str, bytes]], int], Accepted | Refused],
+        encode: Callable[[Emit], OutRecord],
+        producer: DurableProducer,
+        lease: HeartbeatLease,
+        clock: Clock,
+        meter: Meter,
+    ) -> None:
+        self._options = options
+        self._cluster_id = cluster_id
+        self._read = read
+        self._encode = encode
+        self._producer = producer
+        self._lease = lease
+        self._clock = clock
+        self._meter = meter
+        self._done: dict[TopicPartition, int] = {}
+
+    async def run(self) -> None:
+        """Run until cancelled; after an error the group is joined anew."""
+        while True:
+            reader = GroupReader(
+                self._options, self._lease, lambda: dict(self._done), self._done.update, self._done.clear
+            )
+            try:
+                async with reader.joined():
+                    await self._run(reader)
+            except (KafkaError, Abandoned, OSError) as error:
+                log.warning("intake starts again: %r", error)
+                await self._producer.abort()
+                await asyncio.sleep(_AGAIN_S)
+
+    async def _run(self, reader: GroupReader) -> None:
+        while True:
+            try:
+                batches = await reader.consumer.getmany(timeout_ms=_POLL_MS, max_records=2_000)
+            except (KafkaError, RuntimeError, ValueError) as error:
+                if not await self._pass_over(reader, error):
+                    raise
+                continue
+            if batches:
+                await self._handle(batches)
+
+    async def _handle(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        now_ms = self._clock.now_ms()
+        records = [record for batch in batches.values() for record in batch]
+        out = [encoded for record in records for encoded in self._admit(record, now_ms)]
+        self._meter.count("requests_read", len(records))
+        await self._write(out)
+        for tp, batch in batches.items():
+            # Partitions may have moved while the broker acknowledged: what is not ours any more is not committed.
+            if tp in self._done:
+                self._done[tp] = batch[-1].offset + 1
+
+    async def _write(self, out: Sequence[OutRecord]) -> None:
+        await self._producer.write(out)
+
+    def _admit(self, record: Any, now_ms: int) -> list[OutRecord]:
+        raw = self._raw(record.topic, record.partition, record.offset, record)
+        try:
+            return [self._encode(emit) for emit in admit(raw, self._read(raw.value, raw.headers, now_ms), now_ms)]
+        except Exception as error:
+            # A fault of ours on one record must not stop the partition; the record is kept whole, with the fault's name.
+            log.exception("intake: %s-%s@%s could not be handled", record.topic, record.partition, record.offset)
+            self._meter.count("faults")
+            return [self._encode(emit) for emit in refuse(raw, Refused(None, f"fault of ours: {error!r}"), now_ms)]
+
+    def _raw(self, topic: str, partition: int, offset: int, record: Any = None) -> RawRequest:
+        return RawRequest(
+            self._cluster_id,
+            topic,
+            partition,
+            offset,
+            record.timestamp if record is not None else 0,
+            record.key if record is not None else None,
+            record.value if record is not None else None,
+            record.headers if record is not None else (),
+        )
+
+    async def _pass_over(self, reader: GroupReader, error: Exception) -> bool:
+        """Find the partition whose head cannot be decoded, dead-letter that offset and go on behind it."""
+        for tp in list(reader.assignment()):
+            try:
+                batches = await reader.consumer.getmany(tp, timeout_ms=0, max_records=2_000)
+            except (KafkaError, RuntimeError, ValueError) as found:
+                offset = await reader.consumer.position(tp)
+                refused = Refused(None, _UNDECODABLE.format(error=found))
+                now_ms = self._clock.now_ms()
+                emits = refuse(self._raw(tp.topic, tp.partition, offset), refused, now_ms)
+                await self._write([self._encode(emit) for emit in emits])
+                self._meter.count("requests_undecodable")
+                log.error("%s: offset %s passed over: %r", tp, offset, found)
+                reader.consumer.seek(tp, offset + 1)
+                self._done[tp] = offset + 1
+                return True
+            if batches:
+                await self._handle(batches)
+        log.warning("intake: a fetch failed, and no partition is to blame: %r", error)
+        return False

@@ -1,0 +1,66 @@
+"""What the transport and its keeper say to each other, and how the consumer is built."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from faust.types import TP
+
+from streamer.adapters.kafka.lease import HeartbeatLease
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """One partition's records as fetched, and the generation they were fetched under."""
+
+    topic: str
+    partition: int
+    generation: int
+    records: Sequence[Any]
+
+
+class Keeper(Protocol):
+    """Who keeps windows and tables for the transport."""
+
+    lease: HeartbeatLease
+
+    def is_ours(self, topic: str) -> bool:
+        """Tell whether a topic's records come in batches."""
+
+    def is_full(self, tp: TP) -> bool:
+        """Tell whether a partition shall not be fetched for now."""
+
+    def recover(self, partition: int, records: Sequence[Any]) -> None:
+        """Apply changelog records to the local store."""
+
+    def committable(self) -> Mapping[TP, int]:
+        """Return the ends of the finished prefixes."""
+
+    def committed(self, ends: Mapping[TP, int]) -> None:
+        """Note what the broker has acknowledged as committed."""
+
+    async def open(self, starts: Mapping[TP, int], generation: int) -> None:
+        """Begin an assignment: each partition's reading starts at its offset."""
+
+    async def close(self, commit: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> None:
+        """End the assignment: drain, commit, forget."""
+
+    def fenced(self, reason: str) -> None:
+        """Note that this process must end: another has its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOptions:
+    """What the consumer is built with beyond Faust's settings."""
+
+    client_options: Mapping[str, Any]
+    session_s: float
+    heartbeat_s: float
+    rebalance_s: float
+    instance_id: str | None
+    max_poll_records: int = 2_000
+    max_wait_ms: int = 50
+    max_partition_bytes: int = 128 * 1024
+    from_latest: bool = False

@@ -1,0 +1,44 @@
+"""The lease on our partitions: a recent good heartbeat is the right to send and to write (RULES 4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+#: The coordinator may give our partitions away this long before we would notice, so the lease ends this much earlier.
+SLACK_S = 2.0
+
+
+class HeartbeatLease:
+    """Held while the last good heartbeat was *sent* less than the session, minus the slack, ago.
+
+    A process that was stopped finds the lease lost by the monotonic clock alone, before it has spoken to anyone.
+    """
+
+    def __init__(self, session_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._span_s = session_s - SLACK_S
+        self._monotonic = monotonic
+        self._renewed_at = float("-inf")
+
+    def renew(self, sent_at: float) -> None:
+        """Note a good heartbeat that was sent at ``sent_at`` (monotonic seconds)."""
+        self._renewed_at = max(self._renewed_at, sent_at)
+
+    def held(self) -> bool:
+        """Tell whether we may send and write now."""
+        return self._monotonic() - self._renewed_at < self._span_s
+
+
+def listen(coordinator: Any, lease: HeartbeatLease) -> None:
+    """Renew the lease at each good heartbeat of an aiokafka consumer's coordinator."""
+    beat = coordinator._do_heartbeat
+
+    async def beat_and_renew() -> bool:
+        sent_at = time.monotonic()
+        good = bool(await beat())
+        if good:
+            lease.renew(sent_at)
+        return good
+
+    coordinator._do_heartbeat = beat_and_renew

@@ -1,0 +1,44 @@
+"""The outbox on Kafka: turns emits and changes into records, and returns when they are acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from streamer.adapters.kafka.producer import DurableProducer
+from streamer.core.claims import ClaimEntry, pack_claim
+from streamer.core.emit import Emit
+from streamer.core.entry import Entry, pack
+from streamer.ports import Change
+from streamer.wire.outgoing import OutRecord
+
+
+class KafkaOutbox:
+    """Implements the outbox by a producer of its own; ``encode`` knows topics, keys and formats."""
+
+    def __init__(
+        self,
+        producer: DurableProducer,
+        encode: Callable[[Emit], OutRecord],
+        changelog: str,
+        on_logged: Callable[[int, int], None],
+    ) -> None:
+        self._producer = producer
+        self._encode = encode
+        self._changelog = changelog
+        self._on_logged = on_logged
+
+    async def publish(self, emits: Sequence[Emit]) -> None:
+        """Write all; raises Abandoned when the lease is lost first."""
+        await self._producer.write([self._encode(emit) for emit in emits])
+
+    async def log(self, changes: Sequence[Change]) -> None:
+        """Append to the table's changelog; raises Abandoned when the lease is lost first."""
+        records = [OutRecord(self._changelog, _value(value), key, number) for number, key, value in changes]
+        for metadata in await self._producer.write(records):
+            self._on_logged(metadata.partition, metadata.offset)
+
+
+def _value(value: Entry | ClaimEntry | None) -> bytes | None:
+    if value is None:
+        return None
+    return pack(value) if isinstance(value, Entry) else pack_claim(value)

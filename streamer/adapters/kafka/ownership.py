@@ -1,0 +1,273 @@
+"""What this worker owns: windows, tables and work of the assigned partitions, kept for the transport."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from faust.types import TP
+
+from streamer.adapters.kafka.keeper import RawBatch
+from streamer.adapters.kafka.lease import HeartbeatLease
+from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
+from streamer.adapters.store.memory_table import MemoryTable
+from streamer.core.window import HoleError, Window
+from streamer.flow.owned import Batch, Item, Owned
+from streamer.flow.sweep import Barriers
+from streamer.ports import Meter
+
+log = logging.getLogger(__name__)
+
+_TASK_KEY_BYTES = 16
+#: How often the lease is looked at when nobody sends or writes.
+_LEASE_POLL_S = 0.25
+
+
+class Stage(Protocol):
+    """A stage that takes batches: deliver or claim."""
+
+    def accept(self, batch: Batch, owned: Owned) -> None:
+        """Take a batch in hand, without waiting."""
+
+    async def drain(self, deadline_ms: float) -> bool:
+        """Wait for what is in hand; tell whether all of it is settled."""
+
+    def give_up(self, owned: Owned) -> None:
+        """Forget the work of a partition."""
+
+
+@dataclass(slots=True)
+class Local:
+    """One partition's store, which outlives assignments while the partition is kept, and how far the changelog is applied."""
+
+    table: MemoryTable
+    claims: ClaimsOnDisk
+    applied_offset: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class OwnershipLimits:
+    """Bounds of the windows, and how long draining may take."""
+
+    window_records: int = 20_000
+    window_bytes: int = 64 * 1024 * 1024
+    drain_s: float = 8.0
+
+
+@dataclass(slots=True, eq=False)
+class Assignment:
+    """All that belongs to one assignment."""
+
+    windows: dict[TP, Window] = field(default_factory=dict)
+    owned: dict[int, Owned] = field(default_factory=dict)
+    barriers: dict[int, Barriers] = field(default_factory=dict)
+    committed: dict[TP, int] = field(default_factory=dict)
+
+
+class Ownership:
+    """The transport's keeper: opens and closes assignments, hands batches to stages, answers what may be committed."""
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, str],
+        stages: Mapping[str, Stage],
+        decoders: Mapping[str, Callable[[Any], Item]],
+        open_claims: Callable[[int], ClaimsOnDisk],
+        abort_outbox: Callable[[], Awaitable[None]],
+        lease: HeartbeatLease,
+        meter: Meter,
+        limits: OwnershipLimits,
+    ) -> None:
+        self.lease = lease
+        self.assignment = Assignment()
+        self.seek_back: Callable[[TP, int], Awaitable[int]] | None = None
+        self.rejoin: Callable[[], None] | None = None
+        self.ends: Callable[[Sequence[TP]], Awaitable[Mapping[TP, int]]] | None = None
+        self.ready = asyncio.Event()
+        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._sources = sources
+        self._stages = stages
+        self._decoders = decoders
+        self._open_claims = open_claims
+        self._abort_outbox = abort_outbox
+        self._meter = meter
+        self._limits = limits
+        self._locals: dict[int, Local] = {}
+        self._seeking: set[asyncio.Task[None]] = set()
+
+    # For the transport
+
+    def is_ours(self, topic: str) -> bool:
+        """Tell whether a topic's records come in batches."""
+        return topic in self._sources
+
+    def is_full(self, tp: TP) -> bool:
+        """Tell whether a partition shall not be fetched for now; control is never withheld (RULES 15)."""
+        window = self.assignment.windows.get(tp)
+        return window is not None and window.full and self._sources[tp.topic] != "control"
+
+    def local(self, partition: int) -> Local:
+        """Return a partition's store, empty when it is new here."""
+        kept = self._locals.get(partition)
+        if kept is None:
+            kept = self._locals[partition] = Local(MemoryTable(), self._open_claims(partition))
+        return kept
+
+    def applied_offset(self, partition: int) -> int | None:
+        """Return how far a partition's changelog is applied here, or None when nothing is."""
+        kept = self._locals.get(partition)
+        return kept.applied_offset if kept is not None and kept.applied_offset >= 0 else None
+
+    def keep_only(self, partitions: set[int]) -> None:
+        """Drop the stores of partitions that are no longer ours, whole (RULES 7)."""
+        for partition in set(self._locals) - partitions:
+            self._locals.pop(partition).claims.close()
+
+    def recover(self, partition: int, records: Sequence[Any]) -> None:
+        """Apply changelog records to the local store, each once."""
+        local = self.local(partition)
+        fresh = [record for record in records if record.offset > local.applied_offset]
+        if not fresh:
+            return
+        table, claims = local.table, []
+        on_disk = local.claims.applied_offset
+        for record in fresh:
+            if len(record.key) == _TASK_KEY_BYTES:
+                table.recover(record.key, record.value)
+            elif record.offset > on_disk:
+                claims.append((record.key[1:], record.value))
+        local.applied_offset = fresh[-1].offset
+        if claims:
+            local.claims.recover(claims, fresh[-1].offset)
+
+    def logged(self, partition: int, offset: int) -> None:
+        """Note that a change of ours was acknowledged at ``offset``; the stage applies it itself."""
+        kept = self._locals.get(partition)
+        if kept is not None:
+            kept.applied_offset = max(kept.applied_offset, offset)
+
+    def committable(self) -> Mapping[TP, int]:
+        """Return the ends of the finished prefixes."""
+        return {tp: window.committable for tp, window in self.assignment.windows.items()}
+
+    async def open(self, starts: Mapping[TP, int], generation: int) -> None:
+        """Begin an assignment; every partition gets objects of its own, so that late work of the last one touches nothing."""
+        assert self.ends is not None
+        ends = await self.ends(list(starts))
+        assignment = Assignment()
+        for tp, start in starts.items():
+            assignment.windows[tp] = Window(start, self._limits.window_records, self._limits.window_bytes)
+        for partition in {tp.partition for tp in starts}:
+            local = self.local(partition)
+            epoch = (
+                generation if generation > local.table.epoch else local.table.epoch + (generation != local.table.epoch)
+            )
+            assignment.owned[partition] = Owned(partition, epoch, local.table, local.claims, self.lease)
+            windows = {tp: window for tp, window in assignment.windows.items() if tp.partition == partition}
+            assignment.barriers[partition] = Barriers(
+                {tp.topic: window for tp, window in windows.items()},
+                {tp.topic: ends[tp] for tp in windows},
+                time.time(),
+            )
+        self.assignment = assignment
+        self.keep_only(set(assignment.owned))
+        self.ready.set()
+
+    async def close(self, commit: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> None:
+        """End the assignment: drain within the deadline, commit the finished prefixes, then forget what is left."""
+        self.ready.clear()
+        ending = self.assignment
+        if not ending.owned:
+            return
+        stages = set(self._stages.values())
+        drained = await asyncio.gather(*(stage.drain(self._limits.drain_s * 1000) for stage in stages))
+        if self.lease.held():
+            await commit(self.committable())
+        self.assignment = Assignment()
+        self._give_up(ending)
+        if not all(drained) or not self.lease.held():
+            await self._abort()
+
+    def committed(self, ends: Mapping[TP, int]) -> None:
+        """Note what the broker has acknowledged as committed."""
+        self.assignment.committed.update(ends)
+
+    def fenced(self, reason: str) -> None:
+        """End this process: another has its place."""
+        self.failed.get_loop().call_soon_threadsafe(self._fail, reason)
+
+    def _fail(self, reason: str) -> None:
+        if not self.failed.done():
+            self.failed.set_result(reason)
+
+    # For the agents
+
+    def accept(self, raw: RawBatch) -> None:
+        """Decode a batch and hand it to its stage; a hole or a repeat is read again from where it should be."""
+        tp = TP(raw.topic, raw.partition)
+        window, owned = self.assignment.windows.get(tp), self.assignment.owned.get(raw.partition)
+        if window is None or owned is None or not owned.open:
+            return
+        source = self._sources[raw.topic]
+        decode = self._decoders[source]
+        records = [(record.offset, _size(record), decode(record)) for record in raw.records]
+        try:
+            self._stages[source].accept(Batch(source, raw.partition, window, records), owned)
+        except HoleError as hole:
+            self._meter.count("offset_holes", label=source)
+            log.warning("%s: %s", tp, hole)
+            self._seek_back(tp, window, hole)
+
+    def _seek_back(self, tp: TP, window: Window, hole: HoleError) -> None:
+        task = asyncio.create_task(self._read_again(tp, window, hole))
+        self._seeking.add(task)
+        task.add_done_callback(self._seeking.discard)
+
+    async def _read_again(self, tp: TP, window: Window, hole: HoleError) -> None:
+        assert self.seek_back is not None
+        start = await self.seek_back(tp, hole.expected)
+        if start > window.next_offset:
+            self._meter.count("offsets_gone", start - window.next_offset, label=tp.topic)
+            log.error("%s: the log now begins at %s; %s records are gone", tp, start, start - window.next_offset)
+            window.skip_to(start, "the log begins there")
+
+    # The lease
+
+    async def watch_lease(self) -> None:
+        """Give up everything once the lease is lost, until the group gives us partitions again."""
+        while True:
+            await asyncio.sleep(_LEASE_POLL_S)
+            if self.assignment.owned and not self.lease.held():
+                await self.abandon()
+
+    async def abandon(self) -> None:
+        """Cancel all work and abort the producer; then ask the group for a new assignment."""
+        log.warning("the lease is lost: no good heartbeat in time; all work in hand is given up")
+        self._meter.count("leases_lost")
+        self.ready.clear()
+        ending, self.assignment = self.assignment, Assignment()
+        self._give_up(ending)
+        await self._abort()
+        if self.rejoin is not None:
+            self.rejoin()
+
+    async def _abort(self) -> None:
+        # What is still in the producer was decided for partitions that are no longer ours (RULES 4). Some of it may have
+        # reached the changelog without our knowing, so the local stores are read anew.
+        await self._abort_outbox()
+        self.keep_only(set())
+
+    def _give_up(self, ending: Assignment) -> None:
+        for owned in ending.owned.values():
+            for stage in set(self._stages.values()):
+                stage.give_up(owned)
+            owned.close()
+
+
+def _size(record: Any) -> int:
+    return len(record.value or b"") + len(record.key or b"")

@@ -1,0 +1,172 @@
+"""A worker: intake, claim, deliver and hold in one process, from a checked start to a drained end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from streamer.adapters.kafka import positions
+from streamer.adapters.kafka.intake import KafkaIntake
+from streamer.adapters.kafka.outbox import KafkaOutbox
+from streamer.adapters.kafka.ownership import Ownership
+from streamer.adapters.kafka.producer import DurableProducer
+from streamer.adapters.kafka.tier_log import KafkaTierLog
+from streamer.adapters.prometheus.meter import PrometheusMeter
+from streamer.adapters.store.marker_file import MarkerFile
+from streamer.flow.claim import ClaimStage
+from streamer.flow.deliver import Deliver
+from streamer.flow.hold import Hold
+from streamer.flow.sweep import overdue, sweep
+from streamer.ports import Abandoned, Clock, Sender
+
+log = logging.getLogger(__name__)
+
+_SWEEP_S = 30.0
+_STOP_S = 5.0
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a worker is made of; the bootstrap puts it together."""
+
+    client_options: Mapping[str, Any]
+    intake_group: str
+    requests_topic: str
+    deliver_topics: Sequence[str]
+    clock: Clock
+    meter: PrometheusMeter
+    marker: MarkerFile
+    sender: Sender
+    ownership: Ownership
+    outbox: KafkaOutbox
+    deliver: Deliver
+    claim: ClaimStage
+    intake: KafkaIntake
+    hold: Hold
+    tier_log: KafkaTierLog
+    producers: Sequence[DurableProducer]
+    app: faust.App
+    drain_s: float
+
+
+class Worker:
+    """Runs the parts. ``run`` returns the reason when the worker must end by itself, None when it was asked to stop."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> str | None:
+        """Start, run until ``stop`` is set or a part fails, then drain."""
+        parts = self._parts
+        failure: str | None = None
+        try:
+            await self._start()
+            ready = asyncio.create_task(self._tell_ready(on_ready))
+            failure = await self._until(stop)
+            ready.cancel()
+        finally:
+            await self._stop()
+            if failure is None:
+                parts.marker.close()
+        return failure
+
+    async def _start(self) -> None:
+        parts = self._parts
+        parts.app.finalize()
+        consumer = parts.app.consumer
+        parts.ownership.seek_back = consumer.seek_back
+        parts.ownership.rejoin = consumer.rejoin
+        parts.ownership.ends = consumer.ends
+        self._spawn(parts.deliver.settler.run())
+        self._spawn(parts.claim.run())
+        self._spawn(parts.ownership.watch_lease())
+        await parts.app.start()
+        self._spawn(parts.intake.run())
+        self._spawn(parts.tier_log.run(parts.hold))
+        self._spawn(self._sweep_now_and_then())
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(job))
+
+    async def _tell_ready(self, on_ready: Callable[[], None]) -> None:
+        await self._parts.ownership.ready.wait()
+        on_ready()
+
+    async def _until(self, stop: asyncio.Event) -> str | None:
+        asked = asyncio.create_task(stop.wait())
+        crashed = asyncio.create_task(self._parts.app.wait_until_stopped())
+        failed = self._parts.ownership.failed
+        try:
+            await asyncio.wait([asked, crashed, failed, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+            crashed.cancel()
+        if failed.done():
+            return failed.result()
+        for task in self._tasks:
+            if task.done():
+                return f"a part of the worker ended: {task.exception()!r}"
+        if not stop.is_set():
+            return "Faust ended by itself; its log says why"
+        return None
+
+    async def _stop(self) -> None:
+        """Intake and hold stop first, then deliver drains and commits; every step has a deadline."""
+        parts = self._parts
+        # Intake, hold and the sweep bring new work. Deliver's own tasks stay until it has drained.
+        for task in self._tasks[3:]:
+            task.cancel()
+        await _ended(self._tasks[3:], _STOP_S)
+        # Before Faust stops its agents: what is in hand settles, and its offsets are committed.
+        with suppress(Exception):
+            await asyncio.wait_for(parts.app.consumer.drain(), parts.drain_s + _STOP_S)
+        with suppress(Exception):
+            await asyncio.wait_for(parts.app.stop(), _STOP_S)
+        for task in self._tasks:
+            task.cancel()
+        await _ended(self._tasks, 1.0)
+        with suppress(Exception):
+            await asyncio.wait_for(parts.sender.close(), 1.0)
+        for producer in parts.producers:
+            await producer.close()
+
+    async def _sweep_now_and_then(self) -> None:
+        while True:
+            await self._parts.clock.sleep_ms(_SWEEP_S * 1000)
+            with suppress(Abandoned):
+                try:
+                    await self._sweep()
+                except (KafkaError, OSError) as error:
+                    log.warning("the tables were not swept, will be tried again: %r", error)
+
+    async def _sweep(self) -> None:
+        parts, now_s = self._parts, self._parts.clock.now_ms() / 1000
+        read = await positions.committed(parts.client_options, parts.intake_group)
+        passed = {tp.partition: end for tp, end in read.items() if tp.topic == parts.requests_topic}
+        late = kept = 0
+        assignment = parts.ownership.assignment
+        for number, owned in assignment.owned.items():
+            ends = {topic: assignment.committed.get(TopicPartition(topic, number), 0) for topic in parts.deliver_topics}
+            barriers = assignment.barriers[number]
+            barriers.move(ends, now_s)
+            gone = await sweep(owned, barriers.safe_before_s, passed, now_s, parts.outbox, parts.deliver.release)
+            parts.meter.count("entries_forgotten", gone)
+            await parts.claim.forget_old(owned)
+            late += overdue(owned, now_s)
+            kept += len(parts.ownership.local(number).table)
+        parts.meter.gauge("tasks_overdue", late)
+        parts.meter.gauge("entries", kept, "all")
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]], deadline_s: float) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=deadline_s)

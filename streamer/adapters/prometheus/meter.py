@@ -1,0 +1,78 @@
+"""Counts on Prometheus; the table here is the list of all counters, and the docs' table is made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: its name after ``streamer_``, its label if it has one, and the question it answers."""
+
+    name: str
+    label: str | None
+    help: str
+
+
+COUNTERS = (
+    Metric("requests_read", None, "Request records that intake has read."),
+    Metric("requests_undecodable", None, "Offsets of requests passed over because their batch cannot be decoded."),
+    Metric("attempts", "outcome", "HTTP attempts by what they came to."),
+    Metric("claims", "verdict", "Claims of ids by verdict."),
+    Metric("records_not_current", "verdict", "Deliveries that were not the current one of their task, and so dropped."),
+    Metric("records_unreadable", None, "Records on our own topics that could not be read, now dead letters."),
+    Metric("records_released", "tier", "Records that hold released, by the tier they left."),
+    Metric("records_parked", None, "Records set aside because the process died twice with them in hand alone. Alarm."),
+    Metric(
+        "records_stuck", None, "Records that could not be settled at all and hold up their partition's commit. Alarm."
+    ),
+    Metric("faults", None, "Unexpected errors of ours; each has deferred its record."),
+    Metric("offset_holes", "topic", "Holes between two batches, read again."),
+    Metric("offsets_gone", "topic", "Offsets that the log lost before they were read. Alarm."),
+    Metric("leases_lost", None, "Times that no good heartbeat came in time and all work was given up."),
+    Metric("entries_forgotten", None, "Entries of ended tasks that left the table."),
+)
+
+GAUGES = (
+    Metric(
+        "tasks_overdue", None, "Open tasks whose due time is more than ten minutes past (lost, or behind a backlog)."
+    ),
+    Metric("entries", "state", "Entries in the tables of the partitions owned here."),
+)
+
+
+class PrometheusMeter:
+    """Implements the meter; an unknown name is an error at once, so that the table stays whole."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._counters = {
+            metric.name: Counter(
+                f"streamer_{metric.name}", metric.help, [metric.label] if metric.label else [], registry=self.registry
+            )
+            for metric in COUNTERS
+        }
+        self._gauges = {
+            metric.name: Gauge(
+                f"streamer_{metric.name}", metric.help, [metric.label] if metric.label else [], registry=self.registry
+            )
+            for metric in GAUGES
+        }
+        self._labelled: dict[tuple[str, str], Counter] = {}
+
+    def count(self, name: str, amount: int = 1, label: str = "") -> None:
+        """Add to a counter."""
+        counter = self._labelled.get((name, label))
+        if counter is None:
+            counter = self._counters[name]
+            if label:
+                counter = counter.labels(label)
+            self._labelled[name, label] = counter
+        counter.inc(amount)
+
+    def gauge(self, name: str, value: float, label: str = "") -> None:
+        """Set a gauge."""
+        gauge = self._gauges[name]
+        (gauge.labels(label) if label else gauge).set(value)

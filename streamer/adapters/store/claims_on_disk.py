@@ -1,0 +1,94 @@
+"""The claims of one partition on disk (SQLite), with the changelog offset up to which they are complete."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from streamer.core.claims import ClaimEntry, pack_claim, unpack_claim
+
+_SCHEMA = """
+create table if not exists claims (key blob primary key, value blob not null, claimed_s integer not null,
+                                   business blob not null) without rowid;
+create index if not exists claims_by_age on claims (claimed_s);
+create table if not exists held (business blob primary key, claims integer not null) without rowid;
+create table if not exists facts (name text primary key, value integer not null) without rowid;
+"""
+_APPLIED = "applied_offset"
+
+
+class ClaimsOnDisk:
+    """Claims by digest; a change and the changelog offset it stands for are one transaction (RULES 35).
+
+    The file may be deleted at any time while nobody has it open: the changelog rebuilds it.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        # The changelog is the truth, so a power cut may cost what the last moments wrote; a torn file may not happen.
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=normal")
+        self._db.executescript(_SCHEMA)
+        self._closed = False
+
+    def close(self) -> None:
+        """Close the file; changes that come later are left to the changelog."""
+        self._closed = True
+        self._db.close()
+
+    def get(self, key: bytes) -> ClaimEntry | None:
+        """Return who claimed a key."""
+        row = self._db.execute("select value from claims where key = ?", (key,)).fetchone()
+        return unpack_claim(row[0]) if row else None
+
+    def put_many(self, claims: Sequence[tuple[bytes, ClaimEntry]]) -> None:
+        """Keep claims."""
+        self._apply([(key, pack_claim(entry)) for key, entry in claims], None)
+
+    def forget_many(self, keys: Sequence[bytes]) -> None:
+        """Remove claims."""
+        self._apply([(key, None) for key in keys], None)
+
+    def recover(self, changes: Iterable[tuple[bytes, bytes | None]], applied_offset: int) -> None:
+        """Apply records of the changelog in the log's order, and note how far it is applied."""
+        self._apply(list(changes), applied_offset)
+
+    def held_by(self, business: bytes) -> int:
+        """Count the claims of a business, by its digest."""
+        row = self._db.execute("select claims from held where business = ?", (business,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def older_than(self, claimed_s: int, limit: int) -> Sequence[bytes]:
+        """Return up to ``limit`` keys claimed before ``claimed_s``."""
+        query = "select key from claims where claimed_s < ? order by claimed_s limit ?"
+        return [row[0] for row in self._db.execute(query, (claimed_s, limit))]
+
+    @property
+    def applied_offset(self) -> int:
+        """The changelog offset up to which the file is complete; -1 for a new file."""
+        row = self._db.execute("select value from facts where name = ?", (_APPLIED,)).fetchone()
+        return int(row[0]) if row else -1
+
+    def _apply(self, changes: Sequence[tuple[bytes, bytes | None]], applied_offset: int | None) -> None:
+        if self._closed:
+            return
+        with self._db:
+            self._db.execute("begin immediate")
+            for key, value in changes:
+                self._change(key, value)
+            if applied_offset is not None:
+                self._db.execute("insert or replace into facts values (?, ?)", (_APPLIED, applied_offset))
+
+    def _change(self, key: bytes, value: bytes | None) -> None:
+        row = self._db.execute("delete from claims where key = ? returning business", (key,)).fetchone()
+        if row:
+            self._db.execute("update held set claims = claims - 1 where business = ?", row)
+        if value is None:
+            return
+        entry = unpack_claim(value)
+        self._db.execute("insert into claims values (?, ?, ?, ?)", (key, value, entry.claimed_s, entry.business))
+        self._db.execute(
+            "insert into held values (?, 1) on conflict (business) do update set claims = claims + 1",
+            (entry.business,),
+        )

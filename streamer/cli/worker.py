@@ -1,0 +1,159 @@
+"""``streamer worker``: runs a worker, or several processes of it, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from streamer import bootstrap
+from streamer.adapters.kafka import positions
+from streamer.adapters.kafka import topics as kafka_topics
+from streamer.adapters.kafka.clients import client_options, cluster_id
+from streamer.adapters.kafka.instance_lock import InstanceTaken
+from streamer.cli.console import JsonFlag, complain, err, fail, given, load_settings, print_json
+from streamer.cli.setup import kafka_options, limits_of, topics_of
+from streamer.settings.load import Loaded
+from streamer.settings.model import Settings
+
+log = logging.getLogger(__name__)
+
+_STOP_S = 20.0
+
+
+def worker(
+    ctx: typer.Context,
+    processes: Annotated[int | None, typer.Option(help="Worker processes to run side by side.")] = None,
+    instance_id: Annotated[str | None, typer.Option(help="Static membership; one name per process.")] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Where to begin on topics that hold records but were never read: earliest, latest."
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Tells workers of one machine apart; each has its own directory.")] = "0",
+    as_json: JsonFlag = False,
+) -> None:
+    """Run a worker: intake, claim, deliver and hold.
+
+    It refuses to start on topics that are missing or not made as they must be, and says which and what to run.
+    SIGTERM or Ctrl-C drains for at most 8 s and exits 0; a second one exits at once.
+    """
+    flags = {"worker__processes": processes, "worker__instance_id": instance_id, "worker__from_": from_}
+    loaded = load_settings(ctx, **{key: value for key, value in flags.items() if value is not None})
+    count = loaded.settings.worker.processes
+    if count > 1:
+        raise typer.Exit(_many(ctx, count, loaded, from_))
+    raise typer.Exit(uvloop.run(_run(loaded.settings, name, as_json=as_json)))
+
+
+async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
+    logging.basicConfig(level=settings.log.level.upper(), stream=sys.stderr, format=_FORMAT)
+    for noisy in ("aiokafka", "faust", "mode"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    stop = _stop_on_signals()
+    topics, options = topics_of(settings), client_options(**kafka_options(settings))
+    await _check(settings, options)
+    try:
+        plan = bootstrap.Plan(settings, topics, limits_of(settings), options, await cluster_id(options), name)
+        made = bootstrap.make_worker(plan)
+    except InstanceTaken as error:
+        fail(str(error))
+
+    def ready() -> None:
+        if as_json:
+            print_json({"event": "worker.ready", "pid": os.getpid(), "name": name})
+        else:
+            err.print(f"worker {name} is ready (pid {os.getpid()})")
+        sys.stdout.flush()
+
+    reason = await made.run(stop, ready)
+    if reason is not None:
+        complain(f"worker {name} ends: {reason}")
+        return 1
+    return 0
+
+
+async def _check(settings: Settings, options: dict[str, Any]) -> None:
+    topics = topics_of(settings)
+    bootstrap_servers = settings.kafka.bootstrap_servers
+    rest = {key: value for key, value in options.items() if key != "bootstrap_servers"}
+    if problems := await kafka_topics.check(bootstrap_servers, topics.specs(), **rest):
+        fail(*(str(problem) for problem in problems))
+    if settings.worker.from_ != "none":
+        return
+    groups = bootstrap.Groups(settings.kafka.group)
+    unread = await positions.never_read(
+        options,
+        {
+            groups.intake: [topics.requests],
+            groups.deliver: [topics.deliveries, topics.due, topics.control, topics.claims],
+            groups.hold: [topics.retry(tier.name) for tier in topics.tiers],
+        },
+    )
+    if unread:
+        fail(
+            f"{', '.join(unread)}: holds records, and group {settings.kafka.group!r} has never read it. "
+            "Start once with --from earliest to deliver them, or --from latest to leave them"
+        )
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return stop
+
+
+def _many(ctx: typer.Context, count: int, loaded: Loaded, from_: str | None) -> int:
+    config = given(ctx).config
+    base = [sys.executable, "-m", "streamer", *(["--config", str(Path(config))] if config else []), "worker"]
+    extra = ["--from", from_] if from_ else []
+    instance = loaded.settings.worker.instance_id
+    children = []
+    for number in range(count):
+        named = ["--processes", "1", "--name", str(number)]
+        static = ["--instance-id", f"{instance}-{number}"] if instance else []
+        children.append(subprocess.Popen([*base, *extra, *named, *static]))
+    return _wait(children)
+
+
+def _wait(children: list[subprocess.Popen[bytes]]) -> int:
+    """Pass signals on; when one child ends by itself the others are stopped too, so that a supervisor sees it."""
+
+    def pass_on(number: int, _: Any) -> None:
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                child.send_signal(number)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    signal.signal(signal.SIGINT, pass_on)
+    codes: list[int] = []
+    while len(codes) < len(children):
+        pid, status = os.wait()
+        codes.append(os.waitstatus_to_exitcode(status))
+        for child in children:
+            if child.pid == pid:
+                child.returncode = codes[-1]
+            elif child.returncode is None:
+                child.terminate()
+    return max((abs(code) for code in codes), default=0)
+
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -1,0 +1,92 @@
+"""A task on its way: one pass through deliver, with everything that must travel with it.
+
+Must not know topics, JSON or how the pass is carried out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from streamer.core.request import Request
+
+
+class Why(StrEnum):
+    """Why a delivery waits, or None while it does not."""
+
+    SCHEDULED = "scheduled"
+    RETRY = "retry"
+    LANE_FULL = "lane_full"
+    FAULT = "fault"
+    PARKED = "parked"
+    CONTROL = "control"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Coordinates of the request record that made the task: where its truth began."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The task in normal form and where it stands.
+
+    ``attempt`` is the number of the next attempt, from 1. ``seen`` is False only on what intake or claim published: such a
+    record may be the first that deliver sees of its task (RULES 1). ``epoch`` is the generation of the owner that
+    published it. ``faults`` counts the unexpected errors of ours that this pass has met, for the growing wait (RULES 14).
+    """
+
+    task_id: str
+    business: str
+    business_id: str | None
+    lane: str
+    request: Request
+    origin: Origin
+    accepted_at_ms: int
+    due_at_ms: int
+    generation: int = 1
+    attempt: int = 1
+    seen: bool = False
+    epoch: int = 0
+    why: Why | None = None
+    faults: int = 0
+    promise_ms: int | None = None
+    command_id: str | None = None
+
+
+def moved(
+    delivery: Delivery,
+    *,
+    due_at_ms: int,
+    epoch: int,
+    why: Why | None,
+    attempt: int | None = None,
+    generation: int | None = None,
+    faults: int = 0,
+    request: Request | None = None,
+    command_id: str | None = None,
+) -> Delivery:
+    """Return the delivery as deliver publishes it again: seen, with a new due time and what else has changed."""
+    return Delivery(
+        task_id=delivery.task_id,
+        business=delivery.business,
+        business_id=delivery.business_id,
+        lane=delivery.lane,
+        request=request or delivery.request,
+        origin=delivery.origin,
+        accepted_at_ms=delivery.accepted_at_ms,
+        due_at_ms=due_at_ms,
+        generation=generation if generation is not None else delivery.generation,
+        attempt=attempt if attempt is not None else delivery.attempt,
+        seen=True,
+        epoch=epoch,
+        why=why,
+        faults=faults,
+        promise_ms=delivery.promise_ms,
+        command_id=command_id,
+    )

@@ -1,0 +1,117 @@
+"""What a stage wants written: a closed set of values, each of which becomes one record.
+
+Must not know topics, keys or encodings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamer.core.delivery import Delivery, Origin
+from streamer.core.lifecycle import TERMINAL, State
+from streamer.core.outcome import ErrorType, Exchange, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """The *why* of a decision, as people read it: the class, the rule that matched, what was chosen, who decided."""
+
+    rule: str
+    decided_by: str
+    reason: str | None = None
+    tier: str | None = None
+    due_at_ms: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOf:
+    """One attempt, or one decision without an attempt, for ``results``.
+
+    ``attempt`` is the number of the attempt made, or of the next one where none was made. ``exchange`` is there for an
+    attempt only. ``state`` is the task's state after it, or None where the result says nothing of the task, as for a
+    duplicate; the result is final when that state is terminal.
+    """
+
+    task_id: str
+    business: str
+    business_id: str | None
+    generation: int
+    attempt: int
+    outcome: Outcome
+    error_type: ErrorType | None
+    state: State | None
+    because: Because
+    at_ms: int
+    origin: Origin | None = None
+    delivery: Delivery | None = None
+    exchange: Exchange | None = None
+    command_id: str | None = None
+
+    @property
+    def final(self) -> bool:
+        """Tell whether the task's generation ends with this result."""
+        return self.state in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPass:
+    """An accepted task on its way into its lane (topic ``deliveries``)."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An accepted task whose id or business id must first be claimed (topic ``claims``); ``key`` is the claim's digest."""
+
+    key: bytes
+    content: bytes
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A task that may be sent now (topic ``due``), in the partition of its lane."""
+
+    delivery: Delivery
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A delivery laid on a tier until ``release_at_ms``, in the partition it came from."""
+
+    delivery: Delivery
+    tier: str
+    release_at_ms: int
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterOf:
+    """A task we stopped trying, whole, with the reason and the last result."""
+
+    delivery: Delivery
+    reason: str
+    last: ResultOf
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableOf:
+    """A record that no task could be made of: its bytes as they came, and what is wrong with which field."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    field: str | None
+    reason: str
+    at_ms: int
+
+
+Emit = ResultOf | FirstPass | Claim | Due | Held | DeadLetterOf | UnreadableOf

@@ -1,0 +1,52 @@
+"""Ids and digests of tasks, claims, events and lanes.
+
+Must not know where an id is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+_ID_BYTES = 16
+
+
+def _digest(*parts: bytes) -> bytes:
+    """Return 16 bytes of BLAKE2b over length-prefixed parts, so that no two lists of parts collide by concatenation."""
+    state = hashlib.blake2b(digest_size=_ID_BYTES)
+    for part in parts:
+        state.update(len(part).to_bytes(4, "big"))
+        state.update(part)
+    return state.digest()
+
+
+def task_digest(task_id: str) -> bytes:
+    """Return the task's 16-byte key in the table."""
+    return hashlib.blake2b(task_id.encode(), digest_size=_ID_BYTES).digest()
+
+
+def derived_task_id(cluster_id: str, topic: str, partition: int, offset: int, timestamp_ms: int) -> str:
+    """Return the id of a record that names none: the same record read twice is one task, a re-created topic is not (RULES 31)."""
+    coordinates = f"{topic}\0{partition}\0{offset}\0{timestamp_ms}".encode()
+    return "tsk_" + _digest(cluster_id.encode(), coordinates).hex()
+
+
+def business_task_id(business: str, business_id: str) -> str:
+    """Return the id of a task that its business names by an id of its own."""
+    return "tsk_" + _digest(b"business", business.encode(), business_id.encode()).hex()
+
+
+def claim_key(business: str, business_id: str | None, task_id: str) -> bytes:
+    """Return the 16-byte key of a claim: one per record, the business id before the id (RULES 12)."""
+    if business_id is not None:
+        return _digest(b"claim-business", business.encode(), business_id.encode())
+    return _digest(b"claim-id", task_id.encode())
+
+
+def event_id(task_id: str, generation: int, attempt: int, kind: str, salt: str = "") -> str:
+    """Return the id of a result: the same event written twice has the same id."""
+    return "evt_" + _digest(task_id.encode(), f"{generation}\0{attempt}\0{kind}\0{salt}".encode()).hex()
+
+
+def content_hash(*parts: bytes) -> bytes:
+    """Return 8 bytes that tell two requests apart (RULES 32)."""
+    return _digest(*parts)[:8]

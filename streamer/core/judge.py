@@ -1,0 +1,109 @@
+"""The class of an exchange's end: outcome, error type, and whether another attempt is worth it.
+
+Must not know how many attempts are left, nor what is done about the judgement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from streamer.core.codes import Codes, parse_codes
+from streamer.core.outcome import ErrorType, Failure, Outcome, Response
+from streamer.core.request import Request
+from streamer.core.verdict import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """The default for some status codes; each of ``codes`` names the rule, as in ``default.5xx``."""
+
+    codes: tuple[str, ...]
+    outcome: Outcome
+    error_type: ErrorType
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """The default for an exchange without a whole answer."""
+
+    error_type: ErrorType
+    outcome: Outcome
+    retryable: bool
+
+
+#: Defaults for answers that are no success; of two rows that hold a code the first one counts.
+#: 408 and 425 stay client errors by outcome: the peer did answer, and a lane's health is not in doubt.
+#: A 2xx gets here when the task names other success codes. Nobody said what it means, so it is tried again.
+STATUS_ROWS = (
+    StatusRow(("401",), Outcome.CLIENT_ERROR, ErrorType.AUTH_ERROR, retryable=False),
+    StatusRow(("403",), Outcome.CLIENT_ERROR, ErrorType.PERMISSION_ERROR, retryable=False),
+    StatusRow(("400", "413", "415", "422"), Outcome.CLIENT_ERROR, ErrorType.CONTENT_ERROR, retryable=False),
+    StatusRow(("410",), Outcome.CLIENT_ERROR, ErrorType.GONE, retryable=False),
+    StatusRow(("408", "425"), Outcome.CLIENT_ERROR, ErrorType.CLIENT_ERROR, retryable=True),
+    StatusRow(("429",), Outcome.RATE_LIMITED, ErrorType.RATE_LIMIT, retryable=True),
+    StatusRow(("3xx",), Outcome.CLIENT_ERROR, ErrorType.REDIRECT, retryable=False),
+    StatusRow(("4xx",), Outcome.CLIENT_ERROR, ErrorType.CLIENT_ERROR, retryable=False),
+    StatusRow(("5xx",), Outcome.SERVER_ERROR, ErrorType.SERVER_ERROR, retryable=True),
+    StatusRow(("2xx",), Outcome.CLIENT_ERROR, ErrorType.UNKNOWN, retryable=True),
+    StatusRow(("1xx",), Outcome.SERVER_ERROR, ErrorType.UNKNOWN, retryable=True),
+)
+
+#: Defaults for failures. TLS is retryable: a certificate that ran out is renewed, a balancer that restarts
+#: breaks handshakes, and the attempts are bounded either way. Blocked is fatal: no attempt makes it allowed.
+FAILURE_ROWS = (
+    FailureRow(ErrorType.DNS, Outcome.NETWORK_ERROR, retryable=True),
+    FailureRow(ErrorType.CONNECT, Outcome.NETWORK_ERROR, retryable=True),
+    FailureRow(ErrorType.TLS, Outcome.NETWORK_ERROR, retryable=True),
+    FailureRow(ErrorType.CONNECT_TIMEOUT, Outcome.TIMEOUT, retryable=True),
+    FailureRow(ErrorType.READ_TIMEOUT, Outcome.TIMEOUT, retryable=True),
+    FailureRow(ErrorType.BLOCKED, Outcome.BLOCKED, retryable=False),
+    FailureRow(ErrorType.UNKNOWN, Outcome.NETWORK_ERROR, retryable=True),
+)
+
+
+def _by_status() -> MappingProxyType[int, Judgement]:
+    table: dict[int, Judgement] = {}
+    for row in STATUS_ROWS:
+        for code in row.codes:
+            usual = Judgement(row.outcome, row.error_type, row.retryable, f"default.{code}")
+            for status in parse_codes([code]).members:
+                table.setdefault(status, usual)
+    return MappingProxyType(table)
+
+
+_BY_STATUS = _by_status()
+_BY_FAILURE = MappingProxyType(
+    {
+        row.error_type: Judgement(row.outcome, row.error_type, row.retryable, f"default.{row.error_type.value}")
+        for row in FAILURE_ROWS
+    }
+)
+_NO_STATUS = Judgement(Outcome.SERVER_ERROR, ErrorType.UNKNOWN, True, "default.unknown")
+_SUCCESS = Judgement(Outcome.SUCCESS, None, False, "success.2xx")
+_TASK_SUCCESS = Judgement(Outcome.SUCCESS, None, False, "task.success_codes")
+
+
+def judge(request: Request, end: Response | Failure) -> Judgement:
+    """Put an exchange's end in its class: by success codes, the task's fatal and retry codes, then defaults.
+
+    The task's codes say only whether to try again; outcome and error type are always those of the defaults.
+    """
+    if isinstance(end, Failure):
+        return _BY_FAILURE[end.error]
+    if success := _success(request.success_codes, end.status):
+        return success
+    usual = _BY_STATUS.get(end.status, _NO_STATUS)
+    policy = request.retry
+    if policy.fatal_codes is not None and end.status in policy.fatal_codes:
+        return Judgement(usual.outcome, usual.error_type, False, "task.fatal_codes")
+    if policy.retry_codes is not None and end.status in policy.retry_codes:
+        return Judgement(usual.outcome, usual.error_type, True, "task.retry_codes")
+    return usual
+
+
+def _success(codes: Codes | None, status: int) -> Judgement | None:
+    if codes is None:
+        return _SUCCESS if 200 <= status <= 299 else None
+    return _TASK_SUCCESS if status in codes else None

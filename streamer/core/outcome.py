@@ -1,0 +1,87 @@
+"""What an attempt came to: the closed sets of outcomes and error types, and the two shapes of an exchange.
+
+Must not know what follows from an outcome; that is the decision's part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What a result record tells, in the field ``outcome``."""
+
+    SUCCESS = "success"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    RATE_LIMITED = "rate_limited"
+    NETWORK_ERROR = "network_error"
+    TIMEOUT = "timeout"
+    BLOCKED = "blocked"
+    # Not of an attempt, but of a decision without one.
+    DEFERRED = "deferred"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    CONTROL = "control"
+
+
+class ErrorType(StrEnum):
+    """The closed refinement of an outcome that is no success, in the field ``error_type``."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    CONNECT_TIMEOUT = "connect_timeout"
+    READ_TIMEOUT = "read_timeout"
+    RATE_LIMIT = "rate_limit"
+    SERVER_ERROR = "server_error"
+    AUTH_ERROR = "auth_error"
+    PERMISSION_ERROR = "permission_error"
+    CONTENT_ERROR = "content_error"
+    GONE = "gone"
+    REDIRECT = "redirect"
+    CLIENT_ERROR = "client_error"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A peer's answer: the kept head of its body, and whether there was more.
+
+    ``headers`` keep the peer's order. ``body_bytes`` counts what was read, kept or not.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    truncated: bool = False
+    body_bytes: int = 0
+    http_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exchange that brought no whole answer: a peer's or the network's failure, as a value.
+
+    ``error`` is one of DNS, CONNECT, TLS, CONNECT_TIMEOUT, READ_TIMEOUT, BLOCKED or UNKNOWN. ``begun`` is False when
+    nothing was sent, so that no attempt has happened at the peer.
+    """
+
+    error: ErrorType
+    message: str
+    begun: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One attempt as it went: its end, the address that was judged and used, and its times (wall clock and duration)."""
+
+    end: Response | Failure
+    started_at_ms: int
+    duration_ms: float
+    address: str | None = None
+    sent_headers: tuple[tuple[str, str], ...] = field(default=())

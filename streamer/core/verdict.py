@@ -1,0 +1,41 @@
+"""Names for what the core decides about an attempt: decisions are values of a closed set.
+
+Must not know who carries a decision out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamer.core.lifecycle import State
+from streamer.core.outcome import ErrorType, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """An exchange put in its class: the outcome, its refinement, whether it is worth another attempt, and by which rule."""
+
+    outcome: Outcome
+    error_type: ErrorType | None
+    retryable: bool
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The task ends here, in ``state``; ``reason`` is one of a small set of words and stands in results and dead letters."""
+
+    state: State
+    reason: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """Another attempt is due at ``due_at_ms`` (epoch ms, jitter included)."""
+
+    due_at_ms: int
+    rule: str
+
+
+Decision = Finish | RetryAt

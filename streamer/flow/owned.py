@@ -1,0 +1,93 @@
+"""A partition that this process owns, and the work that was read under it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from streamer.core.command import Command
+from streamer.core.delivery import Delivery
+from streamer.core.emit import UnreadableOf
+from streamer.core.identity import content_hash, task_digest
+from streamer.core.window import Window
+from streamer.ports import Claims, Lease, Table
+
+
+@dataclass(slots=True, eq=False)
+class Owned:
+    """What belongs to one assignment of one partition; the next assignment gets an object of its own (RULES 3, 7).
+
+    ``epoch`` is the owner's generation. ``busy`` holds the digests of tasks in hand, each with those records that wait for
+    its end: an answer of ours may come back before its entry is written, and must be judged by the entry then.
+    """
+
+    number: int
+    epoch: int
+    table: Table
+    claims: Claims
+    lease: Lease
+    open: bool = True
+    busy: dict[bytes, deque[Work] | None] = field(default_factory=dict)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    careful: dict[str, deque[Work]] = field(default_factory=dict)
+    alone: dict[str, Work] = field(default_factory=dict)
+
+    def may_act(self) -> bool:
+        """Tell whether we may send and write for this partition now (RULES 4)."""
+        return self.open and self.lease.held()
+
+    def close(self) -> None:
+        """Give the partition up: every task of it is cancelled, nothing of it is written any more."""
+        self.open = False
+        for task in self.tasks:
+            task.cancel()
+        self.busy.clear()
+        self.careful.clear()
+        self.alone.clear()
+
+
+Item = Delivery | Command | UnreadableOf
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One record in hand, with the window that it was read under; a task keeps it to its end."""
+
+    item: Item
+    digest: bytes
+    content: bytes
+    owned: Owned
+    window: Window
+    source: str
+    offset: int
+
+    def finish(self) -> None:
+        """Mark the record's offset done."""
+        self.window.finish(self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one topic partition, in order: ``(offset, size in bytes, item)``."""
+
+    source: str
+    partition: int
+    window: Window
+    records: list[tuple[int, int, Item]]
+
+
+def work_of(item: Item, owned: Owned, window: Window, source: str, offset: int) -> Work:
+    """Return a record as work in hand."""
+    if isinstance(item, Delivery):
+        return Work(item, task_digest(item.task_id), content_of(item), owned, window, source, offset)
+    if isinstance(item, Command):
+        content = content_of(item.delivery) if item.delivery else bytes(8)
+        return Work(item, task_digest(item.task_id), content, owned, window, source, offset)
+    return Work(item, f"{source}:{offset}".encode(), bytes(8), owned, window, source, offset)
+
+
+def content_of(delivery: Delivery) -> bytes:
+    """Return what tells two requests under one id apart: method, URL and body."""
+    request = delivery.request
+    return content_hash(request.method.encode(), request.url.encode(), request.body)

@@ -1,0 +1,107 @@
+"""Settles what was decided: what follows is published, then the state, then the record is done (RULES 2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from streamer.core.emit import Emit
+from streamer.core.entry import Entry, supersedes
+from streamer.flow.owned import Work
+from streamer.ports import Abandoned, Change, Outbox
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What one record came to: records to publish, and the task's new entry if it has one."""
+
+    work: Work
+    emits: tuple[Emit, ...]
+    entry: Entry | None
+
+
+class Settler:
+    """Writes settlements in groups: while one group waits for the broker, the next one gathers.
+
+    Invariant: a record is done only after its entry is acknowledged, and its entry is sent only after every record that
+    follows from it is acknowledged.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        on_settled: Callable[[Work], None],
+        on_fault: Callable[[Settlement, Exception], None],
+    ) -> None:
+        self._outbox = outbox
+        self._on_settled = on_settled
+        self._on_fault = on_fault
+        self._queue: list[Settlement] = []
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def put(self, settlement: Settlement) -> None:
+        """Queue a settlement."""
+        self._queue.append(settlement)
+        self._wake.set()
+        self._idle.clear()
+
+    async def run(self) -> None:
+        """Write groups until cancelled."""
+        while True:
+            if not self._queue:
+                self._idle.set()
+                self._wake.clear()
+                await self._wake.wait()
+            group, self._queue = self._queue, []
+            await self._settle(group)
+
+    async def drained(self) -> None:
+        """Wait until nothing is queued or being written."""
+        await self._idle.wait()
+
+    async def _settle(self, group: Sequence[Settlement]) -> None:
+        live = [settlement for settlement in group if settlement.work.owned.may_act()]
+        try:
+            await self._write(live)
+        except Abandoned:
+            return
+        except Exception as error:
+            if len(live) == 1:
+                self._on_fault(live[0], error)
+                return
+            # One settlement that cannot be written must not hold up the others: each goes alone.
+            for settlement in live:
+                await self._settle([settlement])
+
+    async def _write(self, live: Sequence[Settlement]) -> None:
+        emits = [emit for settlement in live for emit in settlement.emits]
+        if emits:
+            await self._outbox.publish(emits)
+        changes: list[Change] = [
+            (settlement.work.owned.number, settlement.work.digest, settlement.entry)
+            for settlement in live
+            if settlement.entry is not None
+        ]
+        if changes:
+            await self._outbox.log(changes)
+        for settlement in live:
+            self._done(settlement)
+
+    def _done(self, settlement: Settlement) -> None:
+        work, entry = settlement.work, settlement.entry
+        if entry is not None:
+            _put(work, entry)
+        if work.owned.open:
+            work.finish()
+            self._on_settled(work)
+
+
+def _put(work: Work, entry: Entry) -> None:
+    # Given up while the changelog's acknowledgement was on its way: the table may have gone on under its next owner.
+    table = work.owned.table
+    before = None if work.owned.open else table.get(work.digest)
+    if before is None or supersedes(entry, before):
+        table.put(work.digest, entry)

@@ -1,0 +1,85 @@
+"""Forgets entries of ended tasks once nothing can bring their records back (RULES 11), and counts those that are overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+
+from streamer.core.entry import NO_PARTITION, Entry
+from streamer.core.window import Window
+from streamer.flow.owned import Owned
+from streamer.ports import Outbox
+
+#: An entry is kept this long after its task ended.
+KEEP_S = 3_600
+#: An open entry this long past its due time is overdue: lost, or behind a long backlog (RULES 2).
+OVERDUE_S = 600
+_MOST_AT_ONCE = 2_000
+_LOOK_AT_MOST = 20_000
+
+
+class Barriers:
+    """Tells before which moment every record that was read is committed.
+
+    A barrier is the ends of all windows of a partition at one moment. Once the committed offsets have passed it, no record
+    that was handled before that moment can be read again. The first barrier is the ends of the topics at assignment, so
+    that what an earlier owner handled and did not commit is waited for too.
+    """
+
+    def __init__(self, windows: Mapping[str, Window], ends: Mapping[str, int], now_s: float) -> None:
+        self._windows = windows
+        self._ends = dict(ends)
+        self._at_s = now_s
+        self.safe_before_s = float("-inf")
+
+    def move(self, committed: Mapping[str, int], now_s: float) -> None:
+        """Pass the barrier if the committed offsets have passed it, and set the next one."""
+        if all(committed.get(topic, 0) >= end for topic, end in self._ends.items()):
+            self.safe_before_s = self._at_s
+            self._ends = {topic: window.next_offset for topic, window in self._windows.items()}
+            self._at_s = now_s
+
+
+def forgettable(entry: Entry, now_s: float, safe_before_s: float, intake_committed: Mapping[int, int]) -> bool:
+    """Tell whether an ended task's entry guards nothing any more."""
+    if entry.updated_s > now_s - KEEP_S or entry.updated_s >= safe_before_s:
+        return False
+    if entry.request_partition == NO_PARTITION:
+        return True
+    return intake_committed.get(entry.request_partition, 0) > entry.request_offset
+
+
+async def sweep(
+    owned: Owned,
+    safe_before_s: float,
+    intake_committed: Mapping[int, int],
+    now_s: float,
+    outbox: Outbox,
+    release: Callable[[Owned, bytes], None],
+) -> int:
+    """Write tombstones for forgettable entries and forget them; return how many.
+
+    A digest that is swept counts as busy, so that a command for it waits and is judged by what the table says then.
+    """
+    gone: list[bytes] = []
+    for digest, entry in islice(owned.table.ended(), _LOOK_AT_MOST):
+        if entry.updated_s > now_s - KEEP_S or len(gone) == _MOST_AT_ONCE:
+            break
+        if digest not in owned.busy and forgettable(entry, now_s, safe_before_s, intake_committed):
+            gone.append(digest)
+    if not gone:
+        return 0
+    owned.busy.update(dict.fromkeys(gone))
+    try:
+        await outbox.log([(owned.number, digest, None) for digest in gone])
+        for digest in gone:
+            owned.table.forget(digest)
+    finally:
+        for digest in gone:
+            release(owned, digest)
+    return len(gone)
+
+
+def overdue(owned: Owned, now_s: float) -> int:
+    """Count the open entries whose due time is long past."""
+    return sum(1 for _, entry in owned.table.open() if entry.due_s + OVERDUE_S < now_s)

@@ -1,0 +1,106 @@
+"""Settings of delivery: workers, retries, HTTP, claims and limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from streamer.settings.platform import DAY_MS, MIB
+from streamer.settings.types import (
+    Codes,
+    Duration,
+    DurationField,
+    Durations,
+    Names,
+    Networks,
+    OptionalText,
+    Section,
+    durations,
+)
+
+
+class Worker(Section):
+    """One worker process, and how much it takes in hand."""
+
+    instance_id: OptionalText = Field(
+        None,
+        description="Name of static membership, one per process: a restart within the session moves nothing. "
+        "Empty: none.",
+        pattern=r"^[a-zA-Z0-9._-]{1,100}$",
+    )
+    max_in_flight: int = Field(1_000, description="HTTP calls at once in one process.", ge=1, le=100_000)
+    window_records: int = Field(
+        20_000,
+        description="Unfinished records per partition, until it is fetched no more.",
+        ge=1,
+        le=1_000_000,
+    )
+    window_bytes: int = Field(64 * MIB, description="Bytes of unfinished records per partition.", ge=MIB)
+    domain_concurrency: int = Field(20, description="HTTP calls at once for one domain.", ge=1, le=10_000)
+    state: Literal["memory", "disk"] = Field("memory", description="Where the tasks' entries are held.")
+    data_dir: Path = Field(
+        Path(".streamer/state"),
+        description="Directory of claims, markers and state on disk; one per machine.",
+    )
+    processes: int = Field(1, description="Worker processes started together.", ge=1, le=256)
+    from_: Literal["none", "earliest", "latest"] = Field(
+        "none",
+        alias="from",
+        description="Where to begin on a topic with records but no committed offset; none refuses to start.",
+    )
+
+
+class Backoff(Section):
+    """What a task's `backoff` has where it says nothing."""
+
+    initial: DurationField = Field(Duration(1_000), description="The first wait.")
+    multiplier: float = Field(2.0, description="What each wait is multiplied by for the next.", ge=1, le=100)
+    max: DurationField = Field(Duration(60_000), description="The longest wait.")
+    max_attempts: int = Field(5, description="Attempts, the first included.", ge=1)
+    jitter: float = Field(0.1, description="Share of a wait by which it is spread, to both sides.", ge=0, le=1)
+
+
+class Retry(Section):
+    """The policy of tasks that bring none, and the bounds of those that do."""
+
+    intervals: Durations = Field(
+        durations("1m 5m 30m 2h"), description="Waits between attempts; an empty list is one attempt."
+    )
+    backoff: Backoff = Backoff()
+    max_retries_cap: int = Field(10, description="The most retries that a task may ask for.", ge=0, le=1_000)
+    allow_unlimited: bool = Field(False, description='Whether a task may say `max_attempts: "unlimited"`.')
+    retry_codes: Codes = Field(
+        (408, 425, 429, "5xx"), description='Answers worth another attempt: a code, "5xx" or "500-504".'
+    )
+
+
+class Http(Section):
+    """The calls that go out."""
+
+    connect_timeout: DurationField = Field(Duration(10_000), description="For the connection, TLS included.")
+    total_timeout: DurationField = Field(Duration(30_000), description="For the whole call, where a task says nothing.")
+    total_timeout_cap: DurationField = Field(Duration(120_000), description="The most that a task may ask for.")
+    max_response_bytes: int = Field(
+        65_536, description="Bytes of the answer's body that are kept in the result.", ge=0, le=MIB
+    )
+    allow_private: bool = Field(False, description="Whether private, loopback and link-local addresses may be called.")
+    allow_hosts: Names = Field((), description="Hosts that may be called whatever their address: host or host:port.")
+    allow_cidrs: Networks = Field((), description='Private networks that may be called: "10.1.0.0/16".')
+    idle_per_domain: int = Field(10, description="Idle connections kept open per domain.", ge=0, le=1_000)
+    clients_max: int = Field(1_024, description="Domains whose connections are kept ready.", ge=1, le=100_000)
+    user_agent: str = Field("Streamer/0.1", description="The User-Agent header.", min_length=1, max_length=200)
+
+
+class Claims(Section):
+    """Memory of ids and business ids."""
+
+    unique_for: DurationField = Field(Duration(7 * DAY_MS), description="How long an id belongs to its first task.")
+    per_business_cap: int = Field(1_000_000, description="Claims held for one business.", ge=1)
+
+
+class Limits(Section):
+    """What a request may weigh."""
+
+    body_bytes: int = Field(MIB, description="Bytes of a request's body.", ge=0)

@@ -1,0 +1,27 @@
+"""All settings, with their defaults: one tree of frozen sections."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from streamer.settings.delivery import Claims, Http, Limits, Retry, Worker
+from streamer.settings.platform import Broker, Kafka, Log, Topics
+from streamer.settings.types import Durations, Section, durations
+
+
+class Settings(Section):
+    """Everything that may be set; `streamer.settings.load` reads it and knows where each value came from."""
+
+    tiers: Durations = Field(
+        durations("5s 10s 30s 1m 2m 5m 10m 30m 1h 2h 6h 12h 1d 7d"),
+        description="Delay tiers, a topic each, from short to long.",
+    )
+    kafka: Kafka = Kafka()
+    topics: Topics = Topics()
+    worker: Worker = Worker()
+    retry: Retry = Retry()
+    http: Http = Http()
+    claims: Claims = Claims()
+    limits: Limits = Limits()
+    broker: Broker = Broker()
+    log: Log = Log()

@@ -1,0 +1,82 @@
+"""Turns what a stage emits into the record to write: topic, key, partition, headers and value."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from streamer.core.emit import Claim, DeadLetterOf, Due, Emit, FirstPass, Held, ResultOf, UnreadableOf
+from streamer.core.partitioning import partition_of
+from streamer.wire.dead_letter_record import encode_dead_letter
+from streamer.wire.delivery_headers import claim_headers, delivery_headers
+from streamer.wire.delivery_record import encode_delivery
+from streamer.wire.header_names import VERSION
+from streamer.wire.result_record import encode_result, result_headers
+from streamer.wire.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecord:
+    """One record to write; without a partition Kafka's default partitioner chooses by the key."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None = None
+    partition: int | None = None
+    headers: Sequence[tuple[str, bytes | None]] = field(default=())
+
+
+class Encoder:
+    """Knows where each kind of emit goes.
+
+    What meets in deliver goes to the partition of its lane, as Kafka's default partitioner would choose it. What is keyed by
+    task is only written by us, so that a cheap hash of the id serves as well as Kafka's own.
+    """
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self._partitions = topics.partitions
+
+    def __call__(self, emit: Emit) -> OutRecord:
+        """Return the record."""
+        match emit:
+            case ResultOf():
+                key = emit.task_id.encode()
+                return OutRecord(
+                    self._topics.results, encode_result(emit), key, self._by_task(key), result_headers(emit)
+                )
+            case FirstPass():
+                return self._on_lane(self._topics.deliveries, emit)
+            case Due():
+                return self._on_lane(self._topics.due, emit)
+            case Held():
+                headers = delivery_headers(emit.delivery, emit.release_at_ms)
+                key = emit.delivery.lane.encode()
+                partition = self._lane_partition(emit.partition, emit.delivery.lane)
+                topic = self._topics.retry(emit.tier)
+                return OutRecord(topic, encode_delivery(emit.delivery), key, partition, headers)
+            case Claim():
+                key = emit.delivery.task_id.encode()
+                value = encode_delivery(emit.delivery)
+                return OutRecord(self._topics.claims, value, key, self._by_task(key), claim_headers(emit))
+            case DeadLetterOf():
+                key = emit.delivery.task_id.encode()
+                return self._dead(emit, key, self._by_task(key))
+            case UnreadableOf():
+                return self._dead(emit, emit.key, emit.partition % self._partitions)
+
+    def _on_lane(self, topic: str, emit: FirstPass | Due) -> OutRecord:
+        delivery = emit.delivery
+        partition = self._lane_partition(emit.partition if isinstance(emit, Due) else None, delivery.lane)
+        key = delivery.lane.encode()
+        return OutRecord(topic, encode_delivery(delivery), key, partition, delivery_headers(delivery))
+
+    def _dead(self, emit: DeadLetterOf | UnreadableOf, key: bytes | None, partition: int) -> OutRecord:
+        return OutRecord(self._topics.dead_letter, encode_dead_letter(emit), key, partition, [(VERSION, b"1")])
+
+    def _lane_partition(self, partition: int | None, lane: str) -> int:
+        return partition if partition is not None else partition_of(lane, self._partitions)
+
+    def _by_task(self, key: bytes) -> int:
+        return zlib.crc32(key) % self._partitions

@@ -1,0 +1,168 @@
+"""A result as ``results`` carries it, for people and programs: JSON, version 1, keyed by task id.
+
+A field that does not apply is left out. A body is text where it can be (``body``), else ``body_base64``.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from streamer.core.delivery import Origin
+from streamer.core.emit import Because, ResultOf
+from streamer.core.identity import event_id
+from streamer.core.outcome import Exchange, Outcome, Response
+from streamer.core.request import Request
+from streamer.wire.body_text import body_text, to_base64
+from streamer.wire.header_names import TRACEPARENT
+from streamer.wire.header_names import VERSION as VERSION_HEADER
+from streamer.wire.instants import format_instant
+from streamer.wire.masking import masked
+from streamer.wire.unreadable import UnreadableRecord
+
+VERSION = 1
+
+
+def encode_result(result: ResultOf) -> bytes:
+    """Return the result as the record's value."""
+    record: dict[str, Any] = {
+        "v": VERSION,
+        "event_id": _event_id(result),
+        "task_id": result.task_id,
+        "business": result.business,
+        "generation": result.generation,
+        "attempt": result.attempt,
+        "outcome": result.outcome,
+        "final": result.final,
+        "at": format_instant(result.at_ms),
+        "why": _why(result.because),
+    }
+    if result.state is not None:
+        record["state"] = result.state.word
+    if result.business_id is not None:
+        record["business_id"] = result.business_id
+    if result.error_type is not None:
+        record["error_type"] = result.error_type
+    if result.command_id is not None:
+        record["command_id"] = result.command_id
+    origin = result.origin
+    if (delivery := result.delivery) is not None:
+        record["lane"] = delivery.lane
+        origin = origin or delivery.origin
+        if delivery.request.metadata:
+            record["metadata"] = dict(delivery.request.metadata)
+    if origin is not None:
+        record["origin"] = origin_record(origin)
+    if (exchange := result.exchange) is not None:
+        _put_exchange(record, exchange)
+        if delivery is not None:
+            record["request"] = _request(delivery.request, exchange)
+    return dump(record)
+
+
+def result_headers(result: ResultOf) -> list[tuple[str, bytes]]:
+    """Return the Kafka headers of a result."""
+    headers = [(VERSION_HEADER, b"%d" % VERSION)]
+    if result.delivery is not None and result.delivery.request.traceparent is not None:
+        headers.append((TRACEPARENT, result.delivery.request.traceparent.encode()))
+    return headers
+
+
+def decode_result(value: bytes | None) -> dict[str, Any]:
+    """Return a result as a mapping of the fields above; UnreadableRecord when it is none of this version."""
+    try:
+        record = orjson.loads(value or b"")
+    except orjson.JSONDecodeError as error:
+        raise UnreadableRecord(None, f"the result is no JSON: {error}") from None
+    if type(record) is not dict:
+        raise UnreadableRecord(None, "a result must be a JSON object")
+    if record.get("v") != VERSION:
+        raise UnreadableRecord("v", f"v must be {VERSION}; another release of Streamer may have written this result")
+    for field in ("event_id", "task_id", "outcome", "at"):
+        if type(record.get(field)) is not str:
+            raise UnreadableRecord(field, f"{field} must be text")
+    return record
+
+
+def dump(record: dict[str, Any]) -> bytes:
+    """Return a record as JSON, whatever texts a peer has sent."""
+    try:
+        return orjson.dumps(record)
+    except TypeError:
+        # A lone surrogate, from a peer's header or message: the result must be written all the same.
+        return orjson.dumps(_printable(record))
+
+
+def origin_record(origin: Origin) -> dict[str, Any]:
+    """Return coordinates as records for people have them."""
+    return {
+        "topic": origin.topic,
+        "partition": origin.partition,
+        "offset": origin.offset,
+        "timestamp": format_instant(origin.timestamp_ms),
+    }
+
+
+def _event_id(result: ResultOf) -> str:
+    salt = f"{result.command_id or ''}/{result.because.reason or ''}"
+    if result.outcome is Outcome.DEFERRED:
+        # A wait that moves is another event of the same attempt, and must not look like a repeat.
+        salt = f"{salt}@{result.because.due_at_ms}"
+    return event_id(result.task_id, result.generation, result.attempt, result.outcome, salt)
+
+
+def _why(because: Because) -> dict[str, Any]:
+    why: dict[str, Any] = {"rule": because.rule, "decided_by": because.decided_by}
+    if because.reason is not None:
+        why["reason"] = because.reason
+    if because.tier is not None:
+        why["tier"] = because.tier
+    if because.due_at_ms is not None:
+        why["due_at"] = format_instant(because.due_at_ms)
+    if because.detail is not None:
+        why["detail"] = because.detail
+    return why
+
+
+def _put_exchange(record: dict[str, Any], exchange: Exchange) -> None:
+    record["started_at"] = format_instant(exchange.started_at_ms)
+    record["duration_ms"] = round(exchange.duration_ms, 3)
+    if exchange.address is not None:
+        record["address"] = exchange.address
+    end = exchange.end
+    if not isinstance(end, Response):
+        record["error"] = end.message
+        return
+    record["status"] = end.status
+    record["headers"] = masked(end.headers)
+    record["body_bytes"] = end.body_bytes
+    record["truncated"] = end.truncated
+    if end.http_version:
+        record["http_version"] = end.http_version
+    text = body_text(end.body)
+    if text is None:
+        record["body_base64"] = to_base64(end.body)
+    else:
+        record["body"] = text
+
+
+def _request(request: Request, exchange: Exchange) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": masked(exchange.sent_headers or request.headers),
+        "body_bytes": len(request.body),
+        "body_hash": "sha256:" + sha256(request.body).hexdigest(),
+    }
+
+
+def _printable(item: Any) -> Any:
+    if isinstance(item, str):
+        return item.encode("utf-8", "replace").decode()
+    if isinstance(item, dict):
+        return {_printable(name): _printable(value) for name, value in item.items()}
+    if isinstance(item, list | tuple):
+        return [_printable(value) for value in item]
+    return item

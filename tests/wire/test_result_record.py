@@ -1,0 +1,138 @@
+"""A result tells people what happened, in the same words every time, and shows no secret."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+import pytest
+
+from streamer.core.emit import Because
+from streamer.core.lifecycle import State
+from streamer.core.outcome import Exchange, Outcome, Response
+from streamer.wire.masking import MASK, SENSITIVE_HEADERS, masked
+from streamer.wire.result_record import decode_result, encode_result, result_headers
+from streamer.wire.unreadable import UnreadableRecord
+from tests.wire.golden_files import golden
+from tests.wire.samples import AT_MS, DELIVERY, EXCHANGE, FAILED, REQUEST, result
+
+DEFERRED = Because("lane_full", "lane", reason="lane_full", tier="retry-1m", due_at_ms=AT_MS + 60_000)
+
+
+def written(**changes: Any) -> dict[str, Any]:
+    """Return a sample result as its record has it."""
+    return decode_result(encode_result(result(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("result.success.v1.json", {}),
+        ("result.failure.v1.json", {"outcome": Outcome.NETWORK_ERROR, "state": State.RETRYING, "exchange": FAILED}),
+        ("result.deferred.v1.json",
+         {"outcome": Outcome.DEFERRED, "state": State.SCHEDULED, "exchange": None, "because": DEFERRED}),
+        ("result.duplicate.v1.json",
+         {"outcome": Outcome.DUPLICATE, "state": None, "exchange": None,
+          "because": Because("claimed", "claim", reason="duplicate", detail="the id belongs to another request")}),
+        ("result.conflict.v1.json",
+         {"outcome": Outcome.CONTROL, "state": None, "exchange": None, "delivery": None, "command_id": "cmd_1",
+          "because": Because("conflict", "deliver", reason="conflict", detail="generation is 2, not 1")}),
+    ],
+)  # fmt: skip
+def test_golden(name: str, changes: dict[str, Any]) -> None:
+    """What version 1 looks like does not change, event ids included."""
+    assert encode_result(result(**changes)) == golden(name)
+
+
+def test_final() -> None:
+    """A result is final when its state has no successor, and not when it says nothing of the task's state."""
+    assert written()["final"] is True
+    assert written(state=State.RETRYING)["final"] is False
+    none = written(outcome=Outcome.DUPLICATE, state=None)
+    assert none["final"] is False
+    assert "state" not in none
+
+
+def test_event_id_is_stable_and_tells_events_apart() -> None:
+    """The same event has the same id; another outcome, reason, command or due time of a wait has another."""
+    assert written()["event_id"] == written()["event_id"]
+    moved = Because("lane_full", "lane", reason="lane_full", tier="retry-1m", due_at_ms=AT_MS + 60_001)
+    events = [
+        written(),
+        written(outcome=Outcome.TIMEOUT),
+        written(because=Because("success_codes", "deliver", reason="other")),
+        written(command_id="cmd_1"),
+        written(outcome=Outcome.DEFERRED, because=DEFERRED),
+        written(outcome=Outcome.DEFERRED, because=moved),
+    ]
+    assert len({event["event_id"] for event in events}) == len(events)
+
+
+def test_secrets_are_masked() -> None:
+    """No sensitive header's value stands in a record, sent or received."""
+    record = encode_result(result())
+    assert b"secret" not in record
+    assert b"a=b" not in record
+    assert ["Authorization", MASK] in orjson.loads(record)["request"]["headers"]
+
+
+@pytest.mark.parametrize("name", sorted(SENSITIVE_HEADERS))
+def test_masked_in_every_spelling(name: str) -> None:
+    """A sensitive name is known in every spelling, and the order stays."""
+    assert masked([("A", "1"), (name.title(), "s"), (name, "s")]) == [("A", "1"), (name.title(), MASK), (name, MASK)]
+
+
+def test_request_as_sent() -> None:
+    """An attempt's result has the request's size and hash, and the headers that went out, else those asked for."""
+    request = written()["request"]
+    assert request["body_bytes"] == len(REQUEST.body)
+    assert request["body_hash"] == "sha256:" + hashlib.sha256(REQUEST.body).hexdigest()
+    assert ["webhook-id", "tsk_00ff"] in request["headers"]
+    assert ["Content-Type", "application/json"] in written(exchange=FAILED)["request"]["headers"]
+    assert "request" not in written(exchange=None)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "text"),
+    [
+        (b"", "body", ""),
+        ("ü\n".encode(), "body", "ü\n"),
+        (b"\xff", "body_base64", "/w=="),
+        (b"a\x00", "body_base64", "YQA="),
+    ],
+)
+def test_any_body(body: bytes, field: str, text: str) -> None:
+    """A response body is text where it can be, else base64."""
+    record = written(exchange=Exchange(Response(200, body=body, body_bytes=len(body)), AT_MS, 1.0))
+    assert record[field] == text
+    assert len({"body", "body_base64"} & record.keys()) == 1
+
+
+def test_lone_surrogates_do_not_stop_a_result() -> None:
+    """A peer's header that is no text is written with question marks, and the result is not lost."""
+    exchange = Exchange(Response(200, (("X-\ud800", "\udcff"),)), AT_MS, 1.0, "a\ud800")
+    record = written(exchange=exchange)
+    assert record["headers"] == [["X-?", "?"]]
+    assert record["address"] == "a?"
+
+
+def test_headers() -> None:
+    """The trace goes with the result."""
+    assert REQUEST.traceparent is not None
+    assert result_headers(result()) == [("v", b"1"), ("traceparent", REQUEST.traceparent.encode())]
+    assert result_headers(result(delivery=None)) == [("v", b"1")]
+
+
+@pytest.mark.parametrize("value", [None, b"", b"[]", b"{", b'{"v":2}', b'{"v":1}', b'{"v":1,"event_id":1}'])
+def test_no_result(value: bytes | None) -> None:
+    """What is no result of this version is refused."""
+    with pytest.raises(UnreadableRecord):
+        decode_result(value)
+
+
+def test_the_samples_are_attempts() -> None:
+    """The success is of the delivery whose coordinates its record gives."""
+    record = written(exchange=EXCHANGE)
+    assert record["origin"]["offset"] == DELIVERY.origin.offset
+    assert record["duration_ms"] == 3.217
