@@ -33,7 +33,8 @@ class Plan:
     """What a replay will do: the coordinates that go, and why others do not. The letters themselves stay on Kafka."""
 
     matched: int = 0
-    go: set[tuple[int, int]] = field(default_factory=set)
+    #: Coordinates of those that go, each with the generation that its command expects to find.
+    go: dict[tuple[int, int], int] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
     #: Why each dead letter that matches and does not go stays, by its coordinates.
     reasons: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -73,7 +74,9 @@ async def make_plan(place: Installation, wanted: Wanted, *, force: bool) -> Plan
     for partition, offset, task_id, generation in found:
         why_not = _why_not(history, task_id, generation, meant, force=force)
         if why_not is None:
-            plan.go.add((partition, offset))
+            # A forced one may have gone on since: its command must name the generation that the task has now.
+            newest = history.newest.get(task_id, generation) if force and task_id is not None else generation
+            plan.go[partition, offset] = max(generation, newest)
         else:
             plan.skipped[why_not] += 1
             plan.reasons[partition, offset] = why_not
@@ -114,7 +117,8 @@ async def carry_out(
                 if (why_not := plan.reasons.get(coordinates)) is not None:
                     yield Told(letter, why_not)
                 elif coordinates in plan.go and letter.content and letter.content.delivery:
-                    command = replay_command(letter.content.delivery, time.time_ns() // 1_000_000, force=force)
+                    expected, now_ms = plan.go[coordinates], time.time_ns() // 1_000_000
+                    command = replay_command(letter.content.delivery, expected, now_ms, force=force)
                     if dry_run:
                         yield Told(letter, command_id=command.command_id)
                         continue
@@ -124,7 +128,7 @@ async def carry_out(
         await appender.close()
 
 
-def replay_command(delivery: Delivery, now_ms: int, *, force: bool) -> Command:
+def replay_command(delivery: Delivery, expect_generation: int, now_ms: int, *, force: bool) -> Command:
     """Return the command; the same dead letter makes the same command id, unless it is forced."""
     name = f"replay\0{delivery.task_id}\0{delivery.generation}"
     if force:
@@ -134,7 +138,7 @@ def replay_command(delivery: Delivery, now_ms: int, *, force: bool) -> Command:
         verb=Verb.REPLAY,
         task_id=delivery.task_id,
         lane=delivery.lane,
-        expect_generation=delivery.generation,
+        expect_generation=expect_generation,
         delivery=delivery,
         by=BY,
         at_ms=now_ms,

@@ -232,7 +232,10 @@ class Deliver:
     # Giving up
 
     async def drain(self, deadline_ms: float) -> bool:
-        """Start nothing more, wait for what is on the wire to settle; tell whether all of it did (RULES 10)."""
+        """Start nothing more, wait for what is on the wire to settle; tell whether all of it did (RULES 10).
+
+        Nothing is started until ``resume``: what started while the offsets are committed would be sent twice.
+        """
         self._draining = True
         try:
             async with asyncio.timeout(deadline_ms / 1000):
@@ -242,8 +245,10 @@ class Deliver:
                 return True
         except TimeoutError:
             return False
-        finally:
-            self._draining = False
+
+    def resume(self) -> None:
+        """Start work again, for a new assignment."""
+        self._draining = False
 
     def give_up(self, owned: Owned) -> None:
         """Forget all work of a partition that is no longer ours."""

@@ -39,6 +39,9 @@ class Stage(Protocol):
     def give_up(self, owned: Owned) -> None:
         """Forget the work of a partition."""
 
+    def resume(self) -> None:
+        """Start work again, for a new assignment."""
+
 
 @dataclass(slots=True)
 class Local:
@@ -62,6 +65,7 @@ class OwnershipLimits:
 class Assignment:
     """All that belongs to one assignment."""
 
+    generation: int = -1
     windows: dict[TP, Window] = field(default_factory=dict)
     owned: dict[int, Owned] = field(default_factory=dict)
     barriers: dict[int, Barriers] = field(default_factory=dict)
@@ -159,7 +163,7 @@ class Ownership:
         """Begin an assignment; every partition gets objects of its own, so that late work of the last one touches nothing."""
         assert self.ends is not None
         ends = await self.ends(list(starts))
-        assignment = Assignment()
+        assignment = Assignment(generation)
         for tp, start in starts.items():
             assignment.windows[tp] = Window(start, self._limits.window_records, self._limits.window_bytes)
         for partition in {tp.partition for tp in starts}:
@@ -176,6 +180,8 @@ class Ownership:
             )
         self.assignment = assignment
         self.keep_only(set(assignment.owned))
+        for stage in set(self._stages.values()):
+            stage.resume()
         self.ready.set()
 
     async def close(self, commit: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> None:
@@ -211,7 +217,8 @@ class Ownership:
         """Decode a batch and hand it to its stage; a hole or a repeat is read again from where it should be."""
         tp = TP(raw.topic, raw.partition)
         window, owned = self.assignment.windows.get(tp), self.assignment.owned.get(raw.partition)
-        if window is None or owned is None or not owned.open:
+        if window is None or owned is None or not owned.open or raw.generation != self.assignment.generation:
+            # Of an earlier assignment: read again by whoever has the partition now.
             return
         source = self._sources[raw.topic]
         decode = self._decoders[source]

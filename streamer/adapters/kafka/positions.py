@@ -7,7 +7,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 
+_COORDINATOR_S = 30.0
+_AGAIN_S = 0.2
 
 async def committed(client_options: Mapping[str, Any], group: str) -> dict[TopicPartition, int]:
     """Return a group's committed offsets."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+from contextlib import suppress
 
 import pytest
 
@@ -207,7 +208,8 @@ async def test_dripping_body_ends_with_the_timeout(make_sender: MakeSender) -> N
         while True:
             writer.write(b"x")
             await writer.drain()
-            await asyncio.sleep(0.02)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 0.02)
 
     async with raw_server(drip) as port:
         request = Request(f"http://127.0.0.1:{port}/", timeout_ms=300)
