@@ -13,6 +13,7 @@ from streamer.cli.broker import broker
 from streamer.cli.console import Globals
 from streamer.cli.results import results
 from streamer.cli.send import send
+from streamer.cli.up import up
 from streamer.cli.worker import worker
 
 # No local variables in tracebacks: they hold settings, and settings hold secrets.
@@ -47,6 +48,7 @@ def root(
 
 
 # In the order of the help. A group is a typer app (`add_typer`), a single command a function (`command`).
+app.command("up")(up)
 app.command("broker")(broker)
 app.command("worker")(worker)
 app.add_typer(topics.app, name="topics")

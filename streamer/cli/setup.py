@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
+from streamer.core.codes import Codes, parse_codes
 from streamer.core.ladder import Tier, make_ladder
 from streamer.core.request import Backoff, RetryPolicy
+from streamer.settings.delivery import Retry
 from streamer.settings.model import Settings
 from streamer.wire.limits import Limits
 from streamer.wire.topics import Retention, Topics
@@ -29,6 +33,7 @@ def topics_of(settings: Settings) -> Topics:
             control_ms=kept.control.ms,
             results_ms=kept.results.ms,
             dead_letter_ms=kept.dead_letter.ms,
+            tier_margin_ms=kept.tier_margin.ms,
         ),
         max_message_bytes=settings.topics.max_message_bytes,
     )
@@ -37,6 +42,7 @@ def topics_of(settings: Settings) -> Topics:
 def limits_of(settings: Settings) -> Limits:
     """Return what a request record may ask for, and what it gets when it does not say."""
     retry, http = settings.retry, settings.http
+    retry_codes, fatal_codes = _codes_of(retry)
     return Limits(
         body_bytes=settings.limits.body_bytes,
         record_bytes=settings.topics.max_message_bytes - RECORD_OVERHEAD_BYTES,
@@ -45,6 +51,8 @@ def limits_of(settings: Settings) -> Limits:
         retry=RetryPolicy(
             intervals_ms=tuple(wait.ms for wait in retry.intervals),
             max_attempts=len(retry.intervals) + 1,
+            retry_codes=retry_codes,
+            fatal_codes=fatal_codes,
         ),
         backoff=Backoff(
             initial_ms=retry.backoff.initial.ms,
@@ -56,6 +64,26 @@ def limits_of(settings: Settings) -> Limits:
         retries=retry.max_retries_cap,
         unlimited_attempts=retry.allow_unlimited,
     )
+
+
+def _codes_of(retry: Retry) -> tuple[Codes | None, Codes | None]:
+    """Return the default policy's retry and fatal codes: none while they say what the core's own table says.
+
+    The setting is the whole list of what is worth another attempt, and a policy only adds to the table or takes
+    away from it. So what the table would retry and the setting leaves out is named as fatal.
+    """
+    usual, wanted = parse_codes(Retry().retry_codes), parse_codes(retry.retry_codes)
+    if wanted.members == usual.members:
+        return None, None
+    left_out = sorted(usual.members - wanted.members)
+    return wanted, parse_codes(_ranges(left_out)) if left_out else None
+
+
+def _ranges(codes: Sequence[int]) -> list[str]:
+    """Write ascending codes as ranges: every record of a task carries them."""
+    runs = groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0])
+    members = ([code for _, code in run] for _, run in runs)
+    return [f"{run[0]}-{run[-1]}" for run in members]
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from streamer.adapters.kafka import topics as kafka_topics
 from streamer.adapters.kafka.clients import client_options, cluster_id
 from streamer.adapters.kafka.instance_lock import InstanceTaken
 from streamer.cli.console import JsonFlag, complain, err, fail, given, load_settings, print_json
+from streamer.cli.logs import set_up_log
 from streamer.cli.setup import kafka_options, limits_of, topics_of
 from streamer.settings.load import Loaded
 from streamer.settings.model import Settings
@@ -48,7 +49,7 @@ def worker(
     It refuses to start on topics that are missing or not made as they must be, and says which and what to run.
     SIGTERM or Ctrl-C drains for at most 8 s and exits 0; a second one exits at once.
     """
-    flags = {"worker__processes": processes, "worker__instance_id": instance_id, "worker__from_": from_}
+    flags = {"worker__processes": processes, "worker__instance_id": instance_id, "worker__from": from_}
     loaded = load_settings(ctx, **{key: value for key, value in flags.items() if value is not None})
     count = loaded.settings.worker.processes
     if count > 1:
@@ -57,9 +58,7 @@ def worker(
 
 
 async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
-    logging.basicConfig(level=settings.log.level.upper(), stream=sys.stderr, format=_FORMAT)
-    for noisy in ("aiokafka", "faust", "mode"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    set_up_log(settings.log.level, settings.log.format)
     stop = _stop_on_signals()
     topics, options = topics_of(settings), client_options(**kafka_options(settings))
     await _check(settings, options)
@@ -154,6 +153,3 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> int:
             elif child.returncode is None:
                 child.terminate()
     return max((abs(code) for code in codes), default=0)
-
-
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

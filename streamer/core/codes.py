@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_CLASS = re.compile(r"^([1-5])xx$", re.IGNORECASE)
-_RANGE = re.compile(r"^(\d{3})\s*-\s*(\d{3})$")
+_CLASS = re.compile(r"([1-5])xx", re.IGNORECASE)
+_RANGE = re.compile(r"([0-9]{3})\s*-\s*([0-9]{3})")
+_CODE = re.compile(r"[0-9]{3}")
 _LOWEST, _HIGHEST = 100, 599
 
 
@@ -37,14 +38,14 @@ def parse_codes(items: Iterable[int | str]) -> Codes:
 
 def _expand(item: int | str) -> Iterable[int]:
     written = str(item).strip()
-    if match := _CLASS.match(written):
+    if match := _CLASS.fullmatch(written):
         first = int(match[1]) * 100
         return range(first, first + 100)
-    if match := _RANGE.match(written):
+    if match := _RANGE.fullmatch(written):
         low, high = int(match[1]), int(match[2])
         if _LOWEST <= low <= high <= _HIGHEST:
             return range(low, high + 1)
-    elif written.isdigit() and _LOWEST <= int(written) <= _HIGHEST:
+    elif _CODE.fullmatch(written) and _LOWEST <= int(written) <= _HIGHEST:
         return (int(written),)
     raise ValueError(
         f'{item!r} is no status code: allowed are 100 to 599, a class like "5xx" or a range like "200-204"'

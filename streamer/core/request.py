@@ -27,8 +27,9 @@ class Backoff:
 class RetryPolicy:
     """How often and when a task is tried again, and which answers are worth it.
 
-    Exactly one of ``intervals_ms`` and ``backoff`` is set. ``max_attempts`` counts the first attempt too; None means
-    that only ``expires_at``, a cancel or the receiver ends the task. ``retry_codes`` and ``fatal_codes`` are the
+    Exactly one of ``intervals_ms`` and ``backoff`` is set; intervals are as many retries, whatever ``max_attempts``
+    says, which counts the first attempt too. With a backoff None means that only ``expires_at``, a cancel or the
+    receiver ends the task. ``retry_codes`` and ``fatal_codes`` are the
     task's own words and come before the defaults; a code in both is fatal.
     """
 

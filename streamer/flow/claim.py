@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 #: Claims live in the tasks' changelog under this prefix (RULES 28).
 KEY_PREFIX = b"c"
 _OLD_AT_ONCE = 1_000
-_AGAIN_S = 5.0
+_AGAIN_MS = 5_000
 _DECIDED_BY = "claim"
 
 
@@ -78,11 +78,14 @@ class ClaimStage:
                 for work in live:
                     await self._try([work])
                 return
-            log.exception("a claim could not be handled; tried again in %s s", _AGAIN_S)
+            log.exception("a claim could not be handled; tried again in %s ms", _AGAIN_MS)
             self._meter.count("faults")
-            asyncio.get_running_loop().call_later(_AGAIN_S, self._again, live[0])
+            task = asyncio.create_task(self._again(live[0]))
+            live[0].owned.tasks.add(task)
+            task.add_done_callback(live[0].owned.tasks.discard)
 
-    def _again(self, work: Work) -> None:
+    async def _again(self, work: Work) -> None:
+        await self._clock.sleep_ms(_AGAIN_MS)
         self._queue.append(work)
         self._wake.set()
         self._idle.clear()

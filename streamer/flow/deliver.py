@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import traceback
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +14,6 @@ from streamer.core.control import answer
 from streamer.core.currency import Currency, currency
 from streamer.core.decide import decide, expired
 from streamer.core.delivery import Delivery, Why
-from streamer.core.emit import UnreadableOf
 from streamer.core.judge import judge
 from streamer.core.ladder import DEFAULT_TIERS, Tier
 from streamer.core.lanes import Lanes
@@ -23,6 +23,8 @@ from streamer.flow.careful import Careful
 from streamer.flow.owned import Batch, Owned, Work, work_of
 from streamer.flow.settle import Settlement, Settler
 from streamer.ports import Clock, Entropy, Marker, Meter, Outbox, Sender
+
+log = logging.getLogger(__name__)
 
 #: A record found twice in hand alone when the process died waits this long, and is alarmed (RULES 14).
 PARK_MS = 12 * 3_600_000
@@ -126,7 +128,11 @@ class Deliver:
 
     def _admit(self, work: Work, delivery: Delivery) -> None:
         now = self._now(delivery.lane)
-        if expired(delivery, now.ms):
+        if work.parked:
+            self._meter.count("records_parked")
+            detail = "the process died twice with this record in hand alone"
+            self._settle(work, steps.set_aside(work, delivery, Why.PARKED, now.ms + PARK_MS, detail, now))
+        elif expired(delivery, now.ms):
             self._settle(work, steps.expired(work, delivery, now))
         elif delivery.due_at_ms - now.ms > NEAR_MS:
             self._settle(work, steps.deferred(work, delivery, now))
@@ -140,7 +146,17 @@ class Deliver:
         self._quiet.clear()
         task = asyncio.create_task(self._run(work))
         work.owned.tasks.add(task)
-        task.add_done_callback(work.owned.tasks.discard)
+        # Not at the end of the task's own code: a task that is cancelled before its first step has none, and its place in
+        # the lane would be lost.
+        task.add_done_callback(lambda done: self._ended(work, done))
+
+    def _ended(self, work: Work, task: asyncio.Task[None]) -> None:
+        work.owned.tasks.discard(task)
+        self._running -= 1
+        assert isinstance(work.item, Delivery)
+        self._start_following(work.item.lane)
+        if not self._running:
+            self._quiet.set()
 
     async def _run(self, work: Work) -> None:
         delivery = work.item
@@ -149,11 +165,6 @@ class Deliver:
             await self._attempt(work, delivery)
         except Exception:
             self._fault(work, traceback.format_exc(limit=8))
-        finally:
-            self._running -= 1
-            self._start_following(delivery.lane)
-            if not self._running:
-                self._quiet.set()
 
     async def _attempt(self, work: Work, delivery: Delivery) -> None:
         early_ms = delivery.due_at_ms - self._clock.now_ms()
@@ -207,15 +218,9 @@ class Deliver:
             owned.busy.pop(digest, None)
 
     def _park(self, work: Work) -> None:
-        delivery = work.item
-        if not isinstance(delivery, Delivery):
-            self._take(work)
-            return
-        self._meter.count("records_parked")
-        now = self._now(delivery.lane)
-        detail = "the process died twice with this record in hand alone"
-        work.owned.busy[work.digest] = None
-        self._settle(work, steps.set_aside(work, delivery, Why.PARKED, now.ms + PARK_MS, detail, now))
+        # Judged like any other record: one that is not current any more must not bring its task back.
+        work.parked = True
+        self._take(work)
 
     def _fault(self, work: Work, trace: str) -> None:
         self._meter.count("faults")
@@ -225,9 +230,22 @@ class Deliver:
             self._meter.count("records_stuck")
 
     def _unsettled(self, settlement: Settlement, error: Exception) -> None:
-        work = settlement.work
-        if isinstance(work.item, Delivery) and not any(isinstance(emit, UnreadableOf) for emit in settlement.emits):
+        work, item = settlement.work, settlement.work.item
+        entry = work.owned.table.get(work.digest)
+        current = isinstance(item, Delivery) and currency(item, work.content, entry) is Currency.CURRENT
+        if current and not settlement.deferral:
             self._fault(work, "".join(traceback.format_exception(error, limit=8)))
+            return
+        # A command, or a record that is not current: a deferral of it would take its task's place. Or the deferral itself.
+        self._meter.count("faults")
+        log.error("a settlement cannot be written; tried again in %s ms", steps.FAULT_FIRST_MS, exc_info=error)
+        task = asyncio.create_task(self._put_again(settlement))
+        work.owned.tasks.add(task)
+        task.add_done_callback(work.owned.tasks.discard)
+
+    async def _put_again(self, settlement: Settlement) -> None:
+        await self._clock.sleep_ms(steps.FAULT_FIRST_MS)
+        self.settler.put(settlement)
 
     # Giving up
 

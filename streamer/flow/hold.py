@@ -92,7 +92,9 @@ class Hold:
         return held
 
     def _wait_ms(self, now_ms: int) -> int:
-        releases = [ms for held in self._held.values() if (ms := held.next_release_ms()) is not None]
+        # What may not leave is not waited for: its time may be long past, and hold would turn round without a pause.
+        going = [held for place, held in self._held.items() if not self._log.crowded(place[1])]
+        releases = [ms for held in going if (ms := held.next_release_ms()) is not None]
         return max(0, min(ROUND_MS, min(releases, default=now_ms + ROUND_MS) - now_ms))
 
     async def _release(self, now_ms: int) -> None:

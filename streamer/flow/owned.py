@@ -52,7 +52,10 @@ Item = Delivery | Command | UnreadableOf
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """One record in hand, with the window that it was read under; a task keeps it to its end."""
+    """One record in hand, with the window that it was read under; a task keeps it to its end.
+
+    ``parked`` tells that the process died twice with it in hand alone, so that it is set aside in place of being sent.
+    """
 
     item: Item
     digest: bytes
@@ -61,6 +64,7 @@ class Work:
     window: Window
     source: str
     offset: int
+    parked: bool = False
 
     def finish(self) -> None:
         """Mark the record's offset done."""

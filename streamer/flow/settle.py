@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from streamer.core.emit import Emit
+from streamer.core.delivery import Why
+from streamer.core.emit import Emit, Held
 from streamer.core.entry import Entry, supersedes
 from streamer.flow.owned import Work
 from streamer.ports import Abandoned, Change, Outbox
@@ -19,6 +20,11 @@ class Settlement:
     work: Work
     emits: tuple[Emit, ...]
     entry: Entry | None
+
+    @property
+    def deferral(self) -> bool:
+        """Tell whether it only lays a delivery aside for a fault of ours."""
+        return any(isinstance(emit, Held) and emit.delivery.why is Why.FAULT for emit in self.emits)
 
 
 class Settler:

@@ -93,7 +93,7 @@ def set_aside(work: Work, delivery: Delivery, why: Why, due_at_ms: int, detail: 
     laid, tier = lay(again, work.owned.number, now)
     because = Because(why, results.DECIDED_BY, reason=why, tier=tier, due_at_ms=due_at_ms, detail=detail)
     result = results.without_attempt(again, Outcome.DEFERRED, state, because, now.ms)
-    return (result, laid), entry_for(work, delivery, state, delivery.attempt - 1, now)
+    return (result, laid), entry_for(work, again, state, delivery.attempt - 1, now)
 
 
 def expired(work: Work, delivery: Delivery, now: Now) -> Step:

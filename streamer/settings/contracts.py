@@ -104,3 +104,8 @@ def _of_sizes(settings: Settings) -> Iterator[str]:
     for topic in type(retention).model_fields:
         if not getattr(retention, topic).ms:
             yield f"topics.retention.{topic} must be more than 0s"
+    if retention.control < retention.dead_letter:
+        yield (
+            f"topics.retention.control ({retention.control}) must be at least topics.retention.dead_letter "
+            f"({retention.dead_letter}): a dead letter whose replay is forgotten would be replayed again"
+        )

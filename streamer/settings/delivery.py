@@ -39,10 +39,9 @@ class Worker(Section):
     )
     window_bytes: int = Field(64 * MIB, description="Bytes of unfinished records per partition.", ge=MIB)
     domain_concurrency: int = Field(20, description="HTTP calls at once for one domain.", ge=1, le=10_000)
-    state: Literal["memory", "disk"] = Field("memory", description="Where the tasks' entries are held.")
     data_dir: Path = Field(
         Path(".streamer/state"),
-        description="Directory of claims, markers and state on disk; one per machine.",
+        description="Directory of claims and markers; one per machine.",
     )
     processes: int = Field(1, description="Worker processes started together.", ge=1, le=256)
     from_: Literal["none", "earliest", "latest"] = Field(
@@ -72,7 +71,8 @@ class Retry(Section):
     max_retries_cap: int = Field(10, description="The most retries that a task may ask for.", ge=0, le=1_000)
     allow_unlimited: bool = Field(False, description='Whether a task may say `max_attempts: "unlimited"`.')
     retry_codes: Codes = Field(
-        (408, 425, 429, "5xx"), description='Answers worth another attempt: a code, "5xx" or "500-504".'
+        (408, 425, 429, "5xx"),
+        description='Answers worth another attempt, where a task names no codes itself: a code, "5xx" or "500-504".',
     )
 
 

@@ -70,7 +70,10 @@ class Retention(Section):
     claims: DurationField = Field(Duration(7 * DAY_MS), description="Requests on their way to their claim.")
     deliveries: DurationField = Field(Duration(7 * DAY_MS), description="Tasks in normal form; the ledger reads them.")
     due: DurationField = Field(Duration(7 * DAY_MS), description="Deliveries released by hold.")
-    control: DurationField = Field(Duration(7 * DAY_MS), description="Cancel, update, run now, replay.")
+    control: DurationField = Field(
+        Duration(30 * DAY_MS),
+        description="Cancel, update, run now, replay. At least as long as dead letters, whose replays it remembers.",
+    )
     results: DurationField = Field(Duration(7 * DAY_MS), description="Attempts and ends; the ledger reads them.")
     dead_letter: DurationField = Field(Duration(30 * DAY_MS), description="Tasks we stopped trying.")
     tier_margin: DurationField = Field(

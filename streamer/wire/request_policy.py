@@ -13,7 +13,10 @@ from streamer.wire.unreadable import UnreadableRecord
 
 
 def read_policy(record: RetryRecord, limits: Limits) -> RetryPolicy:
-    """Return the policy; ``max_attempts`` beside intervals cuts them short, and cannot lengthen them."""
+    """Return the policy; ``max_attempts`` beside intervals cuts them short, and cannot lengthen them.
+
+    Codes are the operator's where the record names none, and never a mixture of both.
+    """
     if record.intervals is not None and record.backoff is not None:
         raise UnreadableRecord("retry", "retry takes intervals or backoff, not both")
     default = limits.retry
@@ -30,12 +33,16 @@ def read_policy(record: RetryRecord, limits: Limits) -> RetryPolicy:
     if attempts is not None and attempts - 1 > limits.retries:
         name = "retry.intervals" if intervals_ms is not None else "retry.max_attempts"
         raise UnreadableRecord(name, f"{name} asks for {attempts - 1} retries; at most {limits.retries} are allowed")
+    retry_codes = read_codes("retry.retry_codes", record.retry_codes)
+    fatal_codes = read_codes("retry.fatal_codes", record.fatal_codes)
+    if retry_codes is None and fatal_codes is None:
+        retry_codes, fatal_codes = default.retry_codes, default.fatal_codes
     return RetryPolicy(
         intervals_ms=intervals_ms,
         backoff=backoff,
         max_attempts=attempts,
-        retry_codes=read_codes("retry.retry_codes", record.retry_codes),
-        fatal_codes=read_codes("retry.fatal_codes", record.fatal_codes),
+        retry_codes=retry_codes,
+        fatal_codes=fatal_codes,
     )
 
 

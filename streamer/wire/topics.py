@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 OUTAGE_MS = 7 * DAY_MS
-"""The longest outage after which a record that waits on a tier is still there."""
+"""The longest outage after which a record that waits on a tier is still there, where nobody sets another."""
 
 DEFAULT_PREFIX = "streamer."
 DEFAULT_PARTITIONS = 12
@@ -58,15 +58,16 @@ COMPACTED = frozenset({Role.CONFIG, Role.LANES, Role.TASKS_CHANGELOG})
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long the records of each role are kept, in ms. Tiers are kept for their delay and `OUTAGE_MS`."""
+    """How long the records of each role are kept, in ms; those of a tier for its delay and `tier_margin_ms`."""
 
     requests_ms: int = 7 * DAY_MS
     claims_ms: int = 7 * DAY_MS
     deliveries_ms: int = 7 * DAY_MS
     due_ms: int = 7 * DAY_MS
-    control_ms: int = 14 * DAY_MS
+    control_ms: int = 30 * DAY_MS
     results_ms: int = 7 * DAY_MS
     dead_letter_ms: int = 30 * DAY_MS
+    tier_margin_ms: int = OUTAGE_MS
 
     def by_role(self) -> dict[Role, int]:
         """Return the same by role."""
@@ -194,7 +195,8 @@ class Topics:
         """Return how each topic has to be made, the tiers last, in their order."""
         kept_ms = self.retention.by_role()
         single = [self._spec(self.name(role), role, kept_ms.get(role)) for role in Role if role != Role.RETRY]
-        tiers = [self._spec(self.retry(tier.name), Role.RETRY, tier.delay_ms + OUTAGE_MS) for tier in self.tiers]
+        margin_ms = self.retention.tier_margin_ms
+        tiers = [self._spec(self.retry(tier.name), Role.RETRY, tier.delay_ms + margin_ms) for tier in self.tiers]
         return (*single, *tiers)
 
     def _spec(self, name: str, role: Role, retention_ms: int | None) -> TopicSpec:

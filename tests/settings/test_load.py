@@ -187,6 +187,8 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         ({"http.connect_timeout": "0s"}, "http.connect_timeout must be more than 0s"),
         ({"limits.body_bytes": 4 * 2**20}, "topics.max_message_bytes (4194304) must be at least"),
         ({"topics.retention.results": "0s"}, "topics.retention.results must be more than 0s"),
+        ({"topics.retention.control": "29d"}, "topics.retention.control (29d) must be at least"),
+        ({"topics.retention.dead_letter": "31d"}, "topics.retention.dead_letter (31d)"),
     ],
 )
 def test_contradictions_are_refused(flags: dict[str, Any], words: str) -> None:

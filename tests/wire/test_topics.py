@@ -81,6 +81,13 @@ def test_a_tier_is_kept_for_its_delay_and_an_outage(tier: Tier) -> None:
     assert SPECS[TOPICS.retry(tier.name)].config["retention.ms"] == str(tier.delay_ms + OUTAGE_MS)
 
 
+def test_the_margin_of_the_tiers_is_a_setting() -> None:
+    """A longer outage that is to be survived makes every tier keep its records for longer."""
+    topics = Topics("eu.", 3, TIERS, Retention(tier_margin_ms=14 * DAY_MS))
+    kept = [spec.retention_ms for spec in topics.specs() if spec.role is Role.RETRY]
+    assert kept == [tier.delay_ms + 14 * DAY_MS for tier in TIERS]
+
+
 def test_only_state_is_compacted() -> None:
     """Compaction of anything else would lose records, and deletion of state would lose tasks."""
     compacted = {spec.name for spec in SPECS.values() if spec.config["cleanup.policy"] == "compact"}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError, UnsupportedCodecError
 
 from streamer.adapters.kafka.group_reader import GroupReader, ReaderOptions
 from streamer.adapters.kafka.lease import HeartbeatLease
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _POLL_MS = 250
 _AGAIN_S = 1.0
+#: So many records of a partition are read one by one before it is left for the next.
+_STEPS = 2_000
 _UNDECODABLE = "the batch that holds this record cannot be decoded: {error}"
 
 
@@ -73,12 +75,15 @@ class KafkaIntake:
         while True:
             try:
                 batches = await reader.consumer.getmany(timeout_ms=_POLL_MS, max_records=2_000)
-            except (KafkaError, RuntimeError, ValueError) as error:
-                if not await self._pass_over(reader, error):
+            except Exception as error:
+                if not _is_of_the_batch(error):
                     raise
+                await self._carefully(reader, error)
                 continue
-            if batches:
-                await self._handle(batches)
+            # What comes between an assignment and our seek to its start is read a second time from there.
+            ours = {tp: batch for tp, batch in batches.items() if tp in self._done}
+            if ours:
+                await self._handle(ours)
 
     async def _handle(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
         now_ms = self._clock.now_ms()
@@ -116,23 +121,56 @@ class KafkaIntake:
             record.headers if record is not None else (),
         )
 
-    async def _pass_over(self, reader: GroupReader, error: Exception) -> bool:
-        """Find the partition whose head cannot be decoded, dead-letter that offset and go on behind it."""
-        for tp in list(reader.assignment()):
+    async def _carefully(self, reader: GroupReader, error: Exception) -> None:
+        """Read each partition again record by record, and pass over what cannot be decoded."""
+        # The client has moved past records that it read together with the bad batch, and will not return them.
+        for tp, handled in self._done.items():
+            reader.consumer.seek(tp, handled)
+        if not sum([await self._step(reader, tp) for tp in list(self._done)]):
+            log.warning("intake: a fetch failed, and no partition is to blame: %r", error)
+
+    async def _step(self, reader: GroupReader, tp: TopicPartition) -> int:
+        """Go on in one partition to the first good record behind the bad ones; return how many offsets are passed over."""
+        records: list[Any] = []
+        passed = 0
+        while not (records and passed) and len(records) < _STEPS:
             try:
-                batches = await reader.consumer.getmany(tp, timeout_ms=0, max_records=2_000)
-            except (KafkaError, RuntimeError, ValueError) as found:
-                offset = await reader.consumer.position(tp)
-                refused = Refused(None, _UNDECODABLE.format(error=found))
-                now_ms = self._clock.now_ms()
-                emits = refuse(self._raw(tp.topic, tp.partition, offset), refused, now_ms)
-                await self._write([self._encode(emit) for emit in emits])
-                self._meter.count("requests_undecodable")
-                log.error("%s: offset %s passed over: %r", tp, offset, found)
-                reader.consumer.seek(tp, offset + 1)
-                self._done[tp] = offset + 1
-                return True
-            if batches:
-                await self._handle(batches)
-        log.warning("intake: a fetch failed, and no partition is to blame: %r", error)
-        return False
+                # One by one: what is read before a bad batch is returned, and the position stands before that batch.
+                found = await reader.consumer.getmany(tp, timeout_ms=_POLL_MS, max_records=1)
+            except Exception as error:
+                if not _is_of_the_batch(error):
+                    raise
+                if records:
+                    await self._handle({tp: records})
+                    records = []
+                await self._pass_over(reader, tp, error)
+                passed += 1
+                continue
+            if not found:
+                break
+            records += found[tp]
+        if records:
+            await self._handle({tp: records})
+        return passed
+
+    async def _pass_over(self, reader: GroupReader, tp: TopicPartition, error: Exception) -> None:
+        """Dead-letter the offset at which a partition stands, by its coordinates, and go on behind it."""
+        offset = await reader.consumer.position(tp)
+        if offset >= (await reader.consumer.end_offsets([tp]))[tp]:
+            # Nothing is there that could be bad: whatever failed is not a record.
+            raise KafkaError(f"{tp} cannot be read at its end: {error!r}") from error
+        refused = Refused(None, _UNDECODABLE.format(error=error))
+        emits = refuse(self._raw(tp.topic, tp.partition, offset), refused, self._clock.now_ms())
+        await self._write([self._encode(emit) for emit in emits])
+        self._meter.count("requests_undecodable")
+        log.error("%s: offset %s passed over: %r", tp, offset, error)
+        reader.consumer.seek(tp, offset + 1)
+        if tp in self._done:
+            self._done[tp] = offset + 1
+
+
+def _is_of_the_batch(error: Exception) -> bool:
+    """Tell whether a fetch failed by what it fetched; each codec raises errors of its own, of no common kind."""
+    if isinstance(error, CorruptRecordException | UnsupportedCodecError):
+        return True
+    return not isinstance(error, KafkaError | ConsumerStoppedError)

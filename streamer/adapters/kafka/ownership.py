@@ -168,9 +168,8 @@ class Ownership:
             assignment.windows[tp] = Window(start, self._limits.window_records, self._limits.window_bytes)
         for partition in {tp.partition for tp in starts}:
             local = self.local(partition)
-            epoch = (
-                generation if generation > local.table.epoch else local.table.epoch + (generation != local.table.epoch)
-            )
+            # A static member that comes back within its session finds the group's generation unchanged.
+            epoch = max(generation, local.table.epoch + 1)
             assignment.owned[partition] = Owned(partition, epoch, local.table, local.claims, self.lease)
             windows = {tp: window for tp, window in assignment.windows.items() if tp.partition == partition}
             assignment.barriers[partition] = Barriers(
@@ -222,13 +221,19 @@ class Ownership:
             return
         source = self._sources[raw.topic]
         decode = self._decoders[source]
-        records = [(record.offset, _size(record), decode(record)) for record in raw.records]
         try:
+            records = [(record.offset, _size(record), decode(record)) for record in raw.records]
             self._stages[source].accept(Batch(source, raw.partition, window, records), owned)
         except HoleError as hole:
             self._meter.count("offset_holes", label=source)
             log.warning("%s: %s", tp, hole)
             self._seek_back(tp, window, hole)
+        except Exception as error:
+            # Faust would ack the batch and go on, and what it held would be lost until somebody asks for it (H5).
+            self._meter.count("faults")
+            place = f"{tp.topic}-{tp.partition}@{raw.records[0].offset}"
+            log.exception("the batch from %s could not be taken in hand", place)
+            self._fail(f"a fault of ours on the batch from {place}: {error!r}")
 
     def _seek_back(self, tp: TP, window: Window, hole: HoleError) -> None:
         task = asyncio.create_task(self._read_again(tp, window, hole))

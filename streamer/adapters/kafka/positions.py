@@ -2,48 +2,63 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    GroupCoordinatorNotAvailableError,
-    GroupLoadInProgressError,
-    NotCoordinatorForGroupError,
-)
+from aiokafka.errors import KafkaError
+
+from streamer.adapters.kafka.clients import partition_counts
 
 _COORDINATOR_S = 30.0
-_AGAIN_S = 0.2
+_AGAIN_S = 0.1
+
 
 async def committed(client_options: Mapping[str, Any], group: str) -> dict[TopicPartition, int]:
-    """Return a group's committed offsets."""
+    """Return a group's committed offsets; TimeoutError when the group has no coordinator for half a minute."""
     admin = AIOKafkaAdminClient(**client_options)
     await admin.start()
     try:
-        found = await admin.list_consumer_group_offsets(group)
+        # By its id, found here: a cluster makes the topic of its offsets when the first group is asked for.
+        found = await admin.list_consumer_group_offsets(group, await _coordinator(admin, group))
         return {tp: meta.offset for tp, meta in found.items() if meta.offset >= 0}
     finally:
         await admin.close()
 
 
+async def _coordinator(admin: AIOKafkaAdminClient, group: str) -> int:
+    async with asyncio.timeout(_COORDINATOR_S):
+        while True:
+            try:
+                return int(await admin.find_coordinator(group))
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                await asyncio.sleep(_AGAIN_S)
+
+
 async def never_read(client_options: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the topics that hold records although their group has no committed offset on any of their partitions."""
+    unknown: list[str] = []
+    for group, topics in groups.items():
+        known = {tp.topic for tp in await committed(client_options, group)}
+        unknown += [topic for topic in topics if topic not in known]
+    if not unknown:
+        # A consumer that is stopped as soon as it is started raises CancelledError (aiokafka 0.14).
+        return []
+    # A consumer that subscribes to nothing knows no topic's partitions: they are asked for.
+    counts = await partition_counts(client_options, unknown)
     consumer = AIOKafkaConsumer(**client_options)
     await consumer.start()
     try:
-        found: list[str] = []
-        for group, topics in groups.items():
-            known = {tp.topic for tp in await committed(client_options, group)}
-            found += [topic for topic in topics if topic not in known and await _holds_records(consumer, topic)]
-        return found
+        return [topic for topic in unknown if await _holds_records(consumer, topic, counts[topic])]
     finally:
         await consumer.stop()
 
 
-async def _holds_records(consumer: AIOKafkaConsumer, topic: str) -> bool:
-    tps = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+async def _holds_records(consumer: AIOKafkaConsumer, topic: str, partitions: int) -> bool:
+    tps = [TopicPartition(topic, number) for number in range(partitions)]
     first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
     return any(end[tp] > first[tp] for tp in tps)

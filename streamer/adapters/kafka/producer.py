@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -49,16 +49,17 @@ class DurableProducer:
         self._producer: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
         self._aborts = 0
+        self._tries: set[asyncio.Timeout] = set()
 
     async def write(self, records: Sequence[OutRecord]) -> list[RecordMetadata]:
         """Write all, in order per partition; raises Abandoned when the right to write is lost first."""
         aborts = self._aborts
-        while True:
+        while records:
             if not self._may_write() or aborts != self._aborts:
                 raise Abandoned
             producer = None
             try:
-                async with asyncio.timeout(self._deadline_s):
+                async with self._within_the_deadline():
                     producer = await self._current()
                     return await self._write(producer, records)
             except (MessageSizeTooLargeError, RecordTooLargeError) as error:
@@ -67,29 +68,44 @@ class DurableProducer:
                 log.warning("write of %s records not acknowledged, will be tried again: %r", len(records), error)
                 await self._discard(producer)
                 await asyncio.sleep(_RETRY_S)
+        return []
 
     async def abort(self) -> None:
         """Close the socket at once and forget what was not acknowledged; pending writes raise Abandoned (RULES 4, 34)."""
         self._aborts += 1
+        # Those too that still connect: they would write when the broker comes back.
+        for each in self._tries:
+            if not each.expired():
+                each.reschedule(0)
         await self._discard(self._producer)
 
     async def close(self) -> None:
         """Stop the producer; nothing is pending, since every write is waited for."""
         await self._discard(self._producer)
 
+    @asynccontextmanager
+    async def _within_the_deadline(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(self._deadline_s) as limit:
+            self._tries.add(limit)
+            try:
+                yield
+            finally:
+                self._tries.discard(limit)
+
     async def _write(self, producer: AIOKafkaProducer, records: Sequence[OutRecord]) -> list[RecordMetadata]:
-        pending = [
-            await producer.send(
-                record.topic,
-                record.value,
-                key=record.key,
-                partition=record.partition,
-                headers=record.headers or None,
-            )
-            for record in records
-        ]
-        done, _ = await asyncio.wait(pending)
-        failed = [error for future in done if (error := future.exception()) is not None]
+        pending: list[asyncio.Future[RecordMetadata]] = []
+        try:
+            for record in records:
+                headers = record.headers or None
+                sent = await producer.send(record.topic, record.value, record.key, record.partition, headers=headers)
+                pending.append(sent)
+            done, _ = await asyncio.wait(pending)
+        except BaseException:
+            # Nobody waits for the others any more; the loop would log each that fails by itself, with its trace.
+            for future in pending:
+                future.add_done_callback(_failure)
+            raise
+        failed = [error for future in done if (error := _failure(future)) is not None]
         if failed:
             raise failed[0]
         return [future.result() for future in pending]
@@ -132,4 +148,13 @@ async def _abort(producer: AIOKafkaProducer) -> None:
     if task is not None and not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=1.0)
-    producer._message_accumulator.fail_all(KafkaError("the producer was aborted"))
+    accumulator = producer._message_accumulator
+    # A batch that waits for a second try has left this set, and its end would be logged as a fault.
+    accumulator._pending_batches.update(batch for batches in accumulator._batches.values() for batch in batches)
+    for batch in accumulator._pending_batches:
+        batch._drain_waiter.add_done_callback(_failure)
+    accumulator.fail_all(KafkaError("the producer was aborted"))
+
+
+def _failure(future: asyncio.Future[Any]) -> BaseException | None:
+    return None if future.cancelled() else future.exception()

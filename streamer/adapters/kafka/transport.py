@@ -38,6 +38,7 @@ class BatchConsumer(Consumer):
     def __init__(self, transport: BatchTransport, *args: Any, **kwargs: Any) -> None:
         self.keeper, self.options = transport.keeper, transport.options
         self._opened = -1
+        self._fetched_under = -1
         self._known: dict[TP, int] = {}
         #: Clear while a fetch of our topics is under way, which may outlive its assignment.
         self._stream_fetches = asyncio.Event()
@@ -51,6 +52,9 @@ class BatchConsumer(Consumer):
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:
         active = active_partitions or set()
+        # Not before: getmany may have waited through a rebalance for leave to fetch, and what it then fetches is the new
+        # assignment's. Dropped as the old one's, a changelog batch would be missed for ever, and recovery never end.
+        self._fetched_under = self.app.consumer_generation_id
         if self._opened != self.app.consumer_generation_id:
             # Until the starts are known only the table's changelog is read: what was fetched too early would be dropped.
             return await self._fetch({tp for tp in active if self._is_changelog_tp(tp)}, timeout)
@@ -69,10 +73,10 @@ class BatchConsumer(Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield one message per partition batch; drop a batch only when the generation has changed (RULES 3)."""
-        generation = self.app.consumer_generation_id
         records, _ = await self._wait_next_records(timeout)
         if not records or self.should_stop:
             return
+        generation = self._fetched_under
         for any_tp, batch in records.items():
             tp = ensure_TP(any_tp)
             if generation != self.app.consumer_generation_id:
@@ -81,6 +85,8 @@ class BatchConsumer(Consumer):
                 self.keeper.recover(tp.partition, batch)
                 yield tp, self._to_message(tp, batch[-1])
             elif self.keeper.is_ours(tp.topic):
+                # Faust drops what it has read before; ours is read again after a hole, and the window knows what is new.
+                self._read_offset[tp] = None
                 yield tp, self._batch_message(tp, generation, batch)
             else:
                 for record in batch:
@@ -118,7 +124,6 @@ class BatchConsumer(Consumer):
 
     async def seek_back(self, tp: TP, offset: int) -> int:
         """Read a partition again from ``offset``, or from where its log begins now; return which."""
-        self._read_offset[tp] = None
         return await self._thread.seek_clamped(tp, offset)
 
     async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
@@ -154,7 +159,6 @@ class BatchConsumer(Consumer):
         await self._stream_fetches.wait()
         ours = [tp for tp in self.assignment() if self.keeper.is_ours(tp.topic)]
         starts = await self._thread.starts(ours)
-        self._read_offset.update(dict.fromkeys(ours))
         await self.keeper.open(starts, generation)
         self._known.clear()
         self._opened = generation

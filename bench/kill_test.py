@@ -1,0 +1,225 @@
+"""Kills workers in the midst of their work, and counts what is lost, told twice, or sent twice.
+
+``python -m bench.kill_test --tasks 30000 --kills 3`` starts a broker, two workers and receivers of 40 domains of its own,
+prints a table, and exits 1 when anything happened that must not, or when not all kills could be made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from bench.ledgers import Accepted, Results, calls_of, waiting_tasks
+from bench.oracle import Anomaly, Verdict, judge
+from streamer.adapters.broker.config import BrokerOptions
+from streamer.adapters.broker.server import EmbeddedBroker
+from streamer.adapters.kafka.clients import client_options, cluster_id
+from tests.support.domains import Domains, many_domains
+from tests.support.installation import Installation, installed
+from tests.support.topic_log import TopicLog, topic_log
+from tests.support.worker import WorkerProcess
+
+#: Of 20 tasks one fails once and is tried again, one fails for good, two bring an id of their own.
+_CYCLE = 20
+_BODY = "x" * 250
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much work, how many faults."""
+
+    tasks: int = 30_000
+    kills: int = 3
+    workers: int = 2
+    domains: int = 40
+    seed: int = 1
+    within_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill: who, after how many ends, and how long the slowest of its partitions stood still."""
+
+    victim: str
+    after_ends: int
+    recovery_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run came to."""
+
+    plan: Plan
+    verdict: Verdict
+    kills: Sequence[Kill]
+    exit_codes: Sequence[int]
+    took_s: float
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing happened that must not, and the faults were made."""
+        return self.verdict.clean and len(self.kills) == self.plan.kills and not any(self.exit_codes)
+
+    def lines(self) -> list[str]:
+        """Return the table."""
+        verdict, plan = self.verdict, self.plan
+        share = verdict.duplicate_calls / max(1, verdict.tasks)
+        rows: list[tuple[str, object]] = [
+            ("tasks acknowledged", verdict.tasks),
+            ("ends", ", ".join(f"{count} {state}" for state, count in sorted(verdict.ends.items()))),
+            *((kind.value, len(verdict.anomalies[kind])) for kind in Anomaly),
+            ("calls", verdict.calls),
+            ("sent again", f"{verdict.duplicate_calls} ({share:.2%})"),
+            ("sent again after a success", verdict.resent_after_success),
+            ("results repeated, same event id", verdict.repeated_results),
+            ("exit codes at the end", ", ".join(map(str, self.exit_codes))),
+            ("throughput", f"{verdict.tasks / self.took_s:.0f}/s over {self.took_s:.1f} s, kills included"),
+        ]
+        for number, kill in enumerate(self.kills, 1):
+            recovery = "nothing left to do" if kill.recovery_s is None else f"{kill.recovery_s:.1f} s"
+            rows.append((f"recovery {number}", f"{recovery} ({kill.victim}, after {kill.after_ends} ends)"))
+        title = f"kill test: {plan.tasks} tasks, {len(self.kills)} of {plan.kills} kills, {plan.workers} workers, "
+        title += f"{plan.domains} domains, seed {plan.seed}"
+        found = [f"{kind.value}: {', '.join(tasks[:5])}" for kind, tasks in verdict.anomalies.items() if tasks]
+        return [title, *(f"  {name:<32} {value}" for name, value in rows), *found, "passed" if self.good else "FAILED"]
+
+
+async def run(place: Installation, plan: Plan) -> Report:
+    """Run on an installation that is made and empty."""
+    accepted = Accepted(await cluster_id(client_options(place.bootstrap)))
+    results = Results(place.partitions)
+    workers: list[WorkerProcess] = []
+    async with AsyncExitStack() as stack:
+        domains = await stack.enter_async_context(many_domains(plan.domains, place.directory / "arrivals.jsonl"))
+        topic = place.topics.results
+        log = await stack.enter_async_context(topic_log(place.bootstrap, topic, place.partitions, results.take))
+        stack.push_async_callback(_clear_away, workers)
+        workers += [WorkerProcess(place, f"w{number}", ()) for number in range(plan.workers)]
+        for worker in workers:
+            await worker.ready()
+        began = time.monotonic()
+        sending = asyncio.create_task(_send(place, plan, domains, accepted))
+        made = await _kill_now_and_then(place, plan, workers, log, results)
+        await sending
+        await _quiesce(log, results, accepted, plan.within_s)
+        took_s = time.monotonic() - began
+        waiting = set() if results.ended.issuperset(accepted.by_place.values()) else await waiting_tasks(place, accepted)
+        exit_codes = await _end(workers)
+        # What a worker told at its very end is part of the run.
+        await log.to_end()
+    verdict = judge(list(accepted.by_place.values()), calls_of(domains.arrivals()), results.told, waiting)
+    kills = [Kill(victim, ends, results.recovery_s(f"worker-{victim}", at_ms)) for victim, ends, at_ms in made]
+    return Report(plan, verdict, kills, exit_codes, took_s)
+
+
+async def _send(place: Installation, plan: Plan, domains: Domains, accepted: Accepted) -> None:
+    topic = place.topics.requests
+    async with _producer(place.bootstrap) as producer:
+        pending = []
+        for number in range(plan.tasks):
+            request = _request(number, domains.urls[number % len(domains.urls)])
+            pending.append((await producer.send(topic, json.dumps(request).encode()), request.get("id")))
+        for future, own_id in pending:
+            accepted.add(await future, own_id)
+
+
+def _request(number: int, url: str) -> dict[str, Any]:
+    match number // 7 % _CYCLE:
+        case 0:
+            return {"url": f"{url}/fail/1/503", "body": _BODY, "retry": {"intervals": ["1s", "2s"]}}
+        case 1:
+            return {"url": f"{url}/status/400", "body": _BODY}
+        case 2 | 3:
+            return {"url": f"{url}/{number}", "body": _BODY, "id": f"own-{number}"}
+        case _:
+            return {"url": f"{url}/{number}", "body": _BODY}
+
+
+async def _kill_now_and_then(
+    place: Installation, plan: Plan, workers: list[WorkerProcess], log: TopicLog[None], results: Results
+) -> list[tuple[str, int, int]]:
+    """Kill a worker chosen by chance each time that another share of the work is done, and start it again at once."""
+    chance, made = random.Random(plan.seed), []
+    for number in range(plan.kills):
+        threshold = plan.tasks * (2 * number + 1) // (2 * plan.kills + 1)
+        await log.until(lambda _, least=threshold: len(results.ended) >= least, plan.within_s)
+        slot = chance.randrange(len(workers))
+        victim = workers[slot]
+        made.append((victim.name, len(results.ended), time.time_ns() // 1_000_000))
+        victim.kill()
+        workers[slot] = WorkerProcess(place, victim.name, ())
+        await workers[slot].ready()
+    return made
+
+
+async def _quiesce(log: TopicLog[None], results: Results, accepted: Accepted, within_s: float) -> None:
+    wanted = set(accepted.by_place.values())
+    try:
+        await log.until(lambda _: len(results.ended) >= len(wanted) and results.ended >= wanted, within_s)
+    except AssertionError:
+        # The verdict names the tasks that have no end.
+        return
+
+
+async def _end(workers: Sequence[WorkerProcess]) -> list[int]:
+    for worker in workers:
+        worker.terminate()
+    return [await worker.ended() for worker in workers]
+
+
+async def _clear_away(workers: Sequence[WorkerProcess]) -> None:
+    for worker in workers:
+        await worker.clear_away()
+
+
+@asynccontextmanager
+async def _producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def _alone(bootstrap: str, plan: Plan, partitions: int, directory: Path) -> Report:
+    async with installed(Installation(bootstrap, "kill-test.", directory, partitions)) as place:
+        return await run(place, plan)
+
+
+def main() -> None:
+    """Run with a broker of its own, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.kill_test", description="Kill workers, and count what is lost.")
+    usual = Plan()
+    parser.add_argument("--tasks", type=int, default=usual.tasks)
+    parser.add_argument("--kills", type=int, default=usual.kills)
+    parser.add_argument("--workers", type=int, default=usual.workers)
+    parser.add_argument("--domains", type=int, default=usual.domains)
+    parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--partitions", type=int, default=12)
+    parser.add_argument("--directory", type=Path, help="Where ledgers and logs stay; else they are removed.")
+    args = parser.parse_args()
+    plan = Plan(args.tasks, args.kills, args.workers, args.domains, args.seed)
+    with tempfile.TemporaryDirectory(prefix="streamer-kill-test-") as scratch:
+        directory = args.directory or Path(scratch)
+        directory.mkdir(parents=True, exist_ok=True)
+        with EmbeddedBroker(BrokerOptions(Path(scratch) / "kafka")) as broker:
+            report = asyncio.run(_alone(broker.bootstrap, plan, args.partitions, directory))
+    print("\n".join(report.lines()))
+    sys.exit(0 if report.good else 1)
+
+
+if __name__ == "__main__":
+    main()

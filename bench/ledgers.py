@@ -1,0 +1,117 @@
+"""The ledgers of a run with faults, as the oracle reads them: what was accepted, what was told, what still waits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import RecordMetadata
+
+from bench.oracle import Call, Told
+from streamer.core.identity import derived_task_id
+from streamer.core.partitioning import partition_of
+from streamer.wire.header_names import TASK
+from streamer.wire.instants import parse_instant
+from streamer.wire.result_record import decode_result
+from tests.support.arrival_log import LoggedArrival
+from tests.support.installation import Installation
+from tests.support.progress import unfinished
+
+
+@dataclass(slots=True)
+class Accepted:
+    """The tasks that the broker acknowledged, by the coordinates of their requests."""
+
+    cluster_id: str
+    by_place: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def add(self, metadata: RecordMetadata, own_id: str | None) -> None:
+        """Note an acknowledged request; without an id of its own its task has a derived one."""
+        task_id = own_id or derived_task_id(
+            self.cluster_id, metadata.topic, metadata.partition, metadata.offset, metadata.timestamp
+        )
+        self.by_place[metadata.partition, metadata.offset] = task_id
+
+
+@dataclass(slots=True)
+class Results:
+    """What the results topic says, and by partition of deliver when something was decided there."""
+
+    partitions: int
+    told: list[Told] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    decided_at_ms: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    caller_of: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+
+    def take(self, record: Any) -> None:
+        """Read one record of the topic."""
+        result = decode_result(record.value)
+        task_id, final = result["task_id"], result["final"]
+        attempted = "started_at" in result
+        state = result["state"] if final else None
+        self.told.append(Told(task_id, result["event_id"], result["generation"], attempted, state))
+        if final:
+            self.ended.add(task_id)
+        if attempted:
+            caller = next(value for name, value in result["request"]["headers"] if name == "User-Agent")
+            partition = partition_of(result["lane"], self.partitions)
+            self.caller_of[partition].append((parse_instant(result["at"]), caller))
+
+    def recovery_s(self, victim: str, killed_at_ms: int) -> float | None:
+        """Return how long the slowest of a killed worker's partitions stood still; None when all its work was done.
+
+        A partition is the victim's when it made the last call there before it was killed. What is told after the kill
+        was decided by another process, since a dead one tells nothing.
+        """
+        gaps = []
+        for decided in self.caller_of.values():
+            before = [each for each in decided if each[0] <= killed_at_ms]
+            after = [at_ms for at_ms, _ in decided if at_ms > killed_at_ms]
+            if before and after and max(before)[1] == victim:
+                gaps.append(min(after) - killed_at_ms)
+        return max(gaps) / 1000 if gaps else None
+
+
+def calls_of(arrivals: Sequence[LoggedArrival]) -> list[Call]:
+    """Return the receivers' log as the oracle's calls."""
+    return [Call(arrival.id, arrival.status) for arrival in arrivals]
+
+
+def stages(place: Installation) -> Mapping[str, Sequence[str]]:
+    """Return the topics that each group of an installation reads."""
+    topics = place.topics
+    return {
+        f"{place.group}-intake": [topics.requests],
+        f"{place.group}-deliver": [topics.deliveries, topics.due, topics.control, topics.claims],
+        f"{place.group}-hold": list(topics.retries.values()),
+    }
+
+
+async def waiting_tasks(place: Installation, accepted: Accepted) -> set[str]:
+    """Return the tasks of which a record stands on a topic beyond what its group has committed."""
+    left = await unfinished(place.bootstrap, place.partitions, stages(place))
+    waiting: set[str] = set()
+    consumer = AIOKafkaConsumer(bootstrap_servers=place.bootstrap)
+    await consumer.start()
+    try:
+        for tp, offsets in left.items():
+            if tp.topic == place.topics.requests:
+                waiting |= {accepted.by_place.get((tp.partition, offset), "") for offset in offsets}
+            else:
+                waiting |= await _tasks_on(consumer, tp, offsets)
+    finally:
+        await consumer.stop()
+    return waiting
+
+
+async def _tasks_on(consumer: AIOKafkaConsumer, tp: TopicPartition, offsets: range) -> set[str]:
+    found: set[str] = set()
+    consumer.assign([tp])
+    consumer.seek(tp, offsets.start)
+    while await consumer.position(tp) < offsets.stop:
+        for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, ()):
+            found.add((dict(record.headers).get(TASK) or b"").decode())
+    return found

@@ -1,0 +1,110 @@
+"""Ways to lose what is owned: the lease, a fault of ours in the agent, and a bounce under a static name."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from streamer.adapters.kafka.lease import HeartbeatLease
+from streamer.adapters.kafka.ownership import OwnershipLimits
+from streamer.core.entry import pack
+from streamer.flow.owned import Batch
+from streamer.wire.topics import Topics
+from tests.adapters.kafka.rig import SteeredStage, Taken, member, numbered
+from tests.adapters.kafka.support import committed, counted, produce
+from tests.adapters.store.samples import digest, entry
+from tests.support.broker import PARTITIONS, RunningKafka
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.broker
+
+SESSION_S = 6.0
+
+
+class Jumping:
+    """The machine's monotonic clock, which a test lets jump ahead, as it does for a process that was stopped."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+async def test_without_the_lease_everything_is_given_up_and_comes_back_younger(
+    kafka: RunningKafka, topics: Topics, tmp_path: Path
+) -> None:
+    """Work is cancelled, writes aborted and nothing committed; a rejoin brings the partitions back under a higher epoch."""
+
+    def wants_finished(one: Taken) -> bool:
+        return one.offset < 10
+
+    clock, stage = Jumping(), SteeredStage(wants_finished)
+    lease = HeartbeatLease(SESSION_S, clock)
+    await produce(kafka.bootstrap, topics.deliveries, numbered(30, 1))
+    async with member(kafka.bootstrap, topics, tmp_path, stage, lease=lease, commit_s=60) as one:
+        await until(lambda: len(stage.taken) == 30, 20)
+        owned = dict(one.ownership.assignment.owned)
+        assert all(each.may_act() for each in owned.values())
+        clock.ahead_s = SESSION_S
+        # Lost by the clock alone, before anybody has noticed: the right is asked before every call and write.
+        assert not any(each.may_act() for each in owned.values())
+        await until(lambda: one.aborts[0] and not any(each.open for each in owned.values()))
+        assert set(stage.given_up) >= set(owned.values())
+        assert (await committed(kafka.bootstrap, one.group))[topics.deliveries, 1] == 0
+        clock.ahead_s = 0.0
+        await until(lambda: len(stage.taken) >= 60, 20)
+        assert stage.offsets("deliveries", 1)[-30:] == list(range(30))
+        back = one.ownership.assignment.owned
+        assert set(back) == set(owned)
+        assert all(back[number].epoch > owned[number].epoch for number in owned)
+        assert counted(one.meter, "leases_lost") >= 1
+        # What ended under the old assignment moves nothing in the new one.
+        for each in stage.taken[:30]:
+            each.finish()
+        await one.consumer.commit()
+        assert (await committed(kafka.bootstrap, one.group))[topics.deliveries, 1] == 10
+
+
+async def test_a_fault_in_the_agent_ends_the_worker(kafka: RunningKafka, topics: Topics, tmp_path: Path) -> None:
+    """Faust would ack the batch and go on; the worker must end instead, loudly, and the next one reads it again (H5)."""
+
+    def raise_at_twenty(batch: Batch) -> None:
+        if any(offset == 20 for offset, _, _ in batch.records):
+            raise ZeroDivisionError("a bug on one batch")
+
+    stage = SteeredStage(on_batch=raise_at_twenty)
+    async with member(kafka.bootstrap, topics, tmp_path, stage) as one:
+        await one.owns(PARTITIONS)
+        await produce(kafka.bootstrap, topics.deliveries, numbered(20, 1))
+        await until(lambda: len(stage.taken) == 20)
+        await produce(kafka.bootstrap, topics.deliveries, numbered(5, 1, start=20))
+        await until(one.ownership.failed.done)
+        assert "ZeroDivisionError('a bug on one batch')" in one.ownership.failed.result()
+        assert f"{topics.deliveries}-1@20" in one.ownership.failed.result()
+        assert counted(one.meter, "faults") >= 1
+    assert (await committed(kafka.bootstrap, f"{topics.prefix}deliver"))[topics.deliveries, 1] == 20
+    after = SteeredStage()
+    async with member(kafka.bootstrap, topics, tmp_path, after):
+        await until(lambda: len(after.taken) == 5, 20)
+        assert after.offsets("deliveries", 1) == list(range(20, 25))
+
+
+async def test_a_static_member_that_comes_back_has_a_higher_epoch(
+    kafka: RunningKafka, topics: Topics, tmp_path: Path
+) -> None:
+    """A bounce within the session is no rebalance, so the group's generation does not tell the two processes apart."""
+    limits, epochs = OwnershipLimits(drain_s=0.2), {}
+    async with member(kafka.bootstrap, topics, tmp_path, limits=limits, instance_id="w-1") as one:
+        await one.owns(PARTITIONS)
+        generation = one.ownership.assignment.generation
+        for number, owned in one.ownership.assignment.owned.items():
+            epochs[number] = owned.epoch
+            written = pack(entry(1, epoch=owned.epoch))
+            await produce(kafka.bootstrap, topics.tasks_changelog, [(digest(number), written, number)])
+    async with member(kafka.bootstrap, topics, tmp_path, limits=limits, instance_id="w-1") as two:
+        await two.owns(PARTITIONS)
+        assert two.ownership.assignment.generation == generation
+        assert all(two.ownership.assignment.owned[number].epoch > epoch for number, epoch in epochs.items())

@@ -1,0 +1,70 @@
+"""Which record of a task may go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from streamer.core.currency import Currency, currency
+from streamer.core.delivery import Delivery, Origin
+from streamer.core.entry import NO_PARTITION, PRE_ENTRY, Entry
+from streamer.core.lifecycle import State
+from tests.core.samples import NOW_MS, a_delivery
+
+CONTENT = b"content."
+
+
+def entry(attempt: int = 0, state: State = State.SCHEDULED, generation: int = 1, flags: int = 0) -> Entry:
+    partition = NO_PARTITION if flags else 0
+    return Entry(generation, 1, attempt, state, flags, 0, 0, CONTENT, 0, partition, 7)
+
+
+def first(offset: int = 7) -> Delivery:
+    return replace(a_delivery(), origin=Origin("requests", 0, offset, NOW_MS))
+
+
+def again(attempt: int = 1, generation: int = 1) -> Delivery:
+    return replace(a_delivery(attempt=attempt), seen=True, generation=generation)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "found", "verdict"),
+    [
+        (first(), None, Currency.CURRENT),
+        (again(), None, Currency.NOT_CURRENT),
+        (again(1), entry(0), Currency.CURRENT),
+        (again(2), entry(1, State.RETRYING), Currency.CURRENT),
+        (again(1), entry(1, State.RETRYING), Currency.NOT_CURRENT),
+        (again(3), entry(1, State.RETRYING), Currency.NOT_CURRENT),
+        (again(2), entry(1, State.SUCCEEDED), Currency.NOT_CURRENT),
+        (again(1, generation=1), entry(0, generation=2), Currency.NOT_CURRENT),
+        (again(1, generation=2), entry(0, generation=1), Currency.NOT_CURRENT),
+        (first(), entry(0), Currency.NOT_CURRENT),
+        (first(), entry(1, State.CANCELLED), Currency.NOT_CURRENT),
+        (first(8), entry(0), Currency.NOT_CURRENT),
+        (first(8), entry(1, State.CANCELLED), Currency.DUPLICATE),
+        (first(), entry(0, State.CANCELLED, flags=PRE_ENTRY), Currency.CANCELLED_BEFORE),
+    ],
+)  # fmt: skip
+def test_verdict(delivery: Delivery, found: Entry | None, verdict: Currency) -> None:
+    """RULES 1, 25, 32: by generation, attempt, origin, and whether intake or deliver published the record."""
+    assert currency(delivery, CONTENT, found) is verdict
+
+
+def test_other_content_under_the_same_id_is_a_duplicate() -> None:
+    """RULES 32: another request record with other content is answered; the same record never is."""
+    assert currency(first(8), b"other...", entry(1, State.SUCCEEDED)) is Currency.DUPLICATE
+    assert currency(first(7), b"other...", entry(1, State.SUCCEEDED)) is Currency.NOT_CURRENT
+
+
+def test_only_one_attempt_is_current_at_any_time() -> None:
+    """Whatever an open entry says, exactly the next attempt of its generation goes on."""
+    open_entry = entry(3, State.RETRYING, generation=2)
+    current = [
+        (generation, attempt)
+        for generation in range(4)
+        for attempt in range(1, 7)
+        if currency(again(attempt, generation), CONTENT, open_entry) is Currency.CURRENT
+    ]
+    assert current == [(2, 4)]

@@ -1,0 +1,290 @@
+"""A small world from a seed: producers, receivers, a broker and one worker that dies, all in memory and in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from streamer.adapters.memory.outbox import Kind, Trouble
+from streamer.adapters.memory.sender import Reply
+from streamer.adapters.memory.tier_log import MemoryTierLog
+from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
+from streamer.adapters.store.memory_table import MemoryTable
+from streamer.core.claims import ClaimEntry, pack_claim
+from streamer.core.command import Command, Verb
+from streamer.core.delivery import Delivery
+from streamer.core.emit import Claim, Due, Emit, FirstPass, Held
+from streamer.core.entry import Entry, pack
+from streamer.core.identity import task_digest
+from streamer.core.ladder import DEFAULT_TIERS
+from streamer.core.lifecycle import State
+from streamer.core.outcome import ErrorType, Failure, Response
+from streamer.core.reading import Accepted
+from streamer.core.request import Request, RetryPolicy
+from streamer.core.window import Window
+from streamer.flow.claim import ClaimLimits, ClaimStage
+from streamer.flow.hold import Hold
+from streamer.flow.intake import RawRequest, admit
+from streamer.flow.owned import Batch, Item
+from streamer.flow.sweep import Barriers, sweep
+from streamer.ports import Abandoned, Change
+from tests.flow.desk import Desk
+
+DOMAINS = ("a.example", "b.example", "c.example")
+PLACES = [(tier.name, 0) for tier in DEFAULT_TIERS]
+ROUND_MS = 50
+#: What passes in a step; the longest brings entries to their hour.
+SPANS_MS = (10, 500, 2_000, 10_000, 1_800_000)
+ENDS = (Response(200), Response(500), Response(410), Failure(ErrorType.READ_TIMEOUT, "late"))
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How likely things go wrong: per step that the worker dies or restarts, per write and per record the rest."""
+
+    crash: float = 0.08
+    restart: float = 0.04
+    torn_write: float = 0.02
+    written_twice: float = 0.05
+    read_twice: float = 0.05
+    fault: float = 0.02
+
+
+CALM = Weather(crash=0, restart=0, torn_write=0)
+CLEAR = Weather(0, 0, 0, 0, 0, 0)
+
+
+class World:
+    """Plays a seed. ``violations`` are the sentences about what must never happen and did."""
+
+    def __init__(self, seed: int, weather: Weather) -> None:
+        self.random, self.weather = random.Random(seed), weather
+        self.desk = Desk()
+        self.desk.respond = self._respond
+        self.desk.outbox.trouble = self._trouble
+        self.tiers = MemoryTierLog(self.desk.clock)
+        self.tiers.own(PLACES)
+        self.hold = Hold(self.tiers, self.desk.clock, self.desk.meter, DEFAULT_TIERS)
+        self.due_at_ms: dict[str, int] = {}
+        self.deaths = 0
+        self.violations: list[str] = []
+        self._requests: list[RawRequest] = []
+        self._claims_log: list[Item] = []
+        self._claims_committed = self._intake_committed = self.forgotten = 0
+        self._routed = self._released = self._folded = 0
+        #: What the changelog says, tombstones apart: what the worker may forget the oracle does not.
+        self._truth = MemoryTable()
+        self._open()
+
+    # One step
+
+    async def play(self, steps: int) -> None:
+        """Let producers, operators and the weather act for so many steps, then let everything come to its end."""
+        for _ in range(steps):
+            self._produce()
+            self._command()
+            await self._weather()
+            await self._pass(self.random.choices(SPANS_MS, (5, 5, 5, 5, 1))[0])
+        self.weather = CLEAR
+        for number in range(80):
+            await self._pass(min(1_000 * 2 ** (number // 4), 6 * 3_600_000))
+            if not self._busy():
+                return
+
+    async def stop(self) -> None:
+        await self.desk.stop()
+        self._claiming.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._claiming
+
+    def _busy(self) -> bool:
+        waiting = any(self.tiers.committable(place) < len(self.tiers._logs[place]) for place in PLACES)
+        on_its_way = self._released < len(self.tiers.due) or self._routed < len(self.desk.outbox.published)
+        return waiting or on_its_way or bool(self.desk.unfinished) or not self._claims_window.drained
+
+    async def _pass(self, span_ms: int) -> None:
+        for _ in range(3):
+            self._route()
+            self._read()
+            await self.desk.clock.settle()
+        turn = asyncio.create_task(self.hold.round())
+        await self.desk.clock.advance(ROUND_MS)
+        await turn
+        await self.desk.clock.advance(span_ms)
+        if not self.desk.lease.held():
+            await self._die()
+
+    # Producers and operators
+
+    def _produce(self) -> None:
+        for _ in range(self.random.randrange(4)):
+            if self._requests and self.random.random() < self.weather.read_twice:
+                raw = self.random.choice(self._requests[self._intake_committed :] or self._requests[-1:])
+            else:
+                raw = RawRequest(
+                    "cluster", "requests", 0, len(self._requests), self.desk.clock.now_ms(), None, None, ()
+                )
+                self._requests.append(raw)
+            self._admit(raw)
+
+    def _admit(self, raw: RawRequest) -> None:
+        chance = random.Random(raw.offset)
+        business_id = f"order-{chance.randrange(40)}" if chance.random() < 0.3 else None
+        lane = chance.choice(DOMAINS)
+        policy = RetryPolicy(intervals_ms=chance.choice([(), (0,), (5_000, 30_000), (1_000, 60_000, 120_000)]))
+        request = Request(f"https://{lane}/hook", retry=policy)
+        delay_ms = chance.choice([None, None, None, 7_000, 95_000])
+        [emit] = admit(
+            raw, Accepted(None, "acme", business_id, request, None, delay_ms, lane), self.desk.clock.now_ms()
+        )
+        assert isinstance(emit, FirstPass | Claim)
+        if isinstance(emit, Claim):
+            self._claims_log.append(emit.delivery)
+        else:
+            self.due_at_ms.setdefault(emit.delivery.task_id, emit.delivery.due_at_ms)
+            self.desk.logs["deliveries"].append(emit.delivery)
+
+    def _command(self) -> None:
+        if self.due_at_ms and self.random.random() < 0.1:
+            task_id = self.random.choice(list(self.due_at_ms))
+            self._control(Command("cancel", Verb.CANCEL, task_id, "", None, None, "ops", 0))
+        if self.desk.dead_letters and self.random.random() < 0.1:
+            letter = self.random.choice(self.desk.dead_letters)
+            newest = self.truth.get(task_digest(letter.delivery.task_id))
+            generation = newest.generation if newest else letter.delivery.generation
+            self._control(
+                Command("replay", Verb.REPLAY, letter.delivery.task_id, "", generation, letter.delivery, "ops", 0)
+            )
+
+    def _control(self, command: Command) -> None:
+        self.desk.logs["control"].append(command)
+
+    # The broker
+
+    def _route(self) -> None:
+        published, self._routed = self.desk.outbox.published[self._routed :], len(self.desk.outbox.published)
+        for emit in published:
+            for _ in range(1 + (self.random.random() < self.weather.read_twice)):
+                self._lay(emit)
+        released, self._released = self.tiers.due[self._released :], len(self.tiers.due)
+        self.desk.logs["due"].extend(one.record for one in released)
+
+    def _lay(self, emit: Emit) -> None:
+        if isinstance(emit, FirstPass):
+            self.due_at_ms.setdefault(emit.delivery.task_id, emit.delivery.due_at_ms)
+            self.desk.logs["deliveries"].append(emit.delivery)
+        elif isinstance(emit, Due):
+            self.desk.logs["due"].append(emit.delivery)
+        elif isinstance(emit, Held):
+            self.tiers.append((emit.tier, 0), emit.delivery, emit.release_at_ms, emit.delivery.due_at_ms)
+
+    def _read(self) -> None:
+        for source in self.desk.logs:
+            self.desk.read(source)
+        first = self._claims_window.next_offset
+        records = [(first + at, 100, item) for at, item in enumerate(self._claims_log[first:])]
+        self._claims.accept(Batch("claims", 0, self._claims_window, records), self.desk.owned)
+
+    def _trouble(self, kind: Kind, items: Sequence[Emit] | Sequence[Change]) -> Trouble | None:
+        landed = self.random.randrange(len(items) + 1)
+        if not self.desk.lease.held() or self.random.random() < self.weather.torn_write:
+            self.desk.lease.lose()
+            return Trouble(Abandoned(), landed)
+        return Trouble(None, landed) if self.random.random() < self.weather.written_twice else None
+
+    # The receiver, and what must never reach it
+
+    def _respond(self, delivery: Delivery) -> Reply:
+        if self.random.random() < self.weather.fault:
+            raise ZeroDivisionError("a bug of ours")
+        now_ms, what = self.desk.clock.now_ms(), f"{delivery.task_id} generation {delivery.generation}"
+        if now_ms < max(delivery.due_at_ms, self.due_at_ms[delivery.task_id] if delivery.generation == 1 else 0):
+            self.violations.append(f"{what} was sent before it was due")
+        entry = self.truth.get(task_digest(delivery.task_id))
+        if entry is not None and (entry.generation, entry.terminal) >= (delivery.generation, True):
+            self.violations.append(f"{what} was sent after its end: {entry.state.word}")
+        end: Response | Failure = self.random.choices(ENDS, (70, 15, 5, 10))[0]
+        return Reply(end, delay_ms=self.random.choice((0, 5, 700, 3_000)))
+
+    @property
+    def truth(self) -> MemoryTable:
+        """The newest entry of each task, whether it has been forgotten or not."""
+        for _, key, value in self.desk.outbox.changelog[self._folded :]:
+            if isinstance(value, Entry):
+                before = self._truth.get(key)
+                same = before is not None and before.generation == value.generation
+                # A cancel that finds its task forgotten waits for it, as for one that nobody has seen.
+                if before and before.terminal and same and before.state != value.state and not value.pre_entry:
+                    self.violations.append(f"{before.state.word} became {value.state.word} in one generation")
+                self._truth.recover(key, pack(value))
+        self._folded = len(self.desk.outbox.changelog)
+        return self._truth
+
+    # The worker's deaths
+
+    async def _weather(self) -> None:
+        if self.random.random() < 0.3:
+            self.desk.commit()
+            self._claims_committed = self._claims_window.committable
+            self._intake_committed = max(0, len(self._requests) - 1)
+            self.tiers.own(PLACES)
+            self.hold.forget(PLACES)
+            await self._sweep()
+        if self.random.random() < self.weather.restart:
+            await self.desk.deliver.drain(1)
+            self.desk.commit()
+            await self._die(clean=True)
+        elif self.random.random() < self.weather.crash:
+            await self._die()
+
+    async def _sweep(self) -> None:
+        desk, now_s = self.desk, self.desk.clock.now_ms() / 1000
+        self._barriers.move(desk.committed, now_s)
+        read = {0: self._intake_committed}
+        with suppress(Abandoned):
+            safe_s = self._barriers.safe_before_s
+            self.forgotten += await sweep(desk.owned, safe_s, read, now_s, desk.outbox, desk.deliver.release)
+
+    async def _die(self, *, clean: bool = False) -> None:
+        self.deaths += 1
+        (self.desk.marker.stop if clean else self.desk.marker.die)()
+        self._claims.give_up(self.desk.owned)
+        self._claiming.cancel()
+        self.tiers.crash()
+        self.hold.forget(PLACES)
+        self.desk.lease.renew()
+        await self.desk.crash()
+        self._open()
+
+    def _open(self) -> None:
+        desk = self.desk
+        claims = ClaimsOnDisk(":memory:")
+        kept = [
+            (key[1:], pack_claim(value)) for _, key, value in desk.outbox.changelog if isinstance(value, ClaimEntry)
+        ]
+        claims.recover(kept, len(desk.outbox.changelog))
+        desk.owned.claims = claims
+        ends = {source: len(log) for source, log in desk.logs.items()}
+        self._barriers = Barriers(desk.windows, ends, desk.clock.now_ms() / 1000)
+        self._claims = ClaimStage(desk.clock, desk.outbox, desk.meter, ClaimLimits(86_400, 1_000))
+        self._claims_window = Window(self._claims_committed, 1_000, 1 << 20)
+        self._claiming = asyncio.create_task(self._claims.run())
+
+    # What the end looks like
+
+    def sends(self) -> Counter[tuple[str, int, int]]:
+        """Count the calls by task, generation and attempt."""
+        sent = [one.delivery for one in self.desk.sender.sent]
+        return Counter((one.task_id, one.generation, one.attempt) for one in sent)
+
+    def ends(self) -> dict[tuple[str, int], set[State | None]]:
+        """Return the final states told on results, by task and generation."""
+        ends: dict[tuple[str, int], set[State | None]] = {}
+        for result in self.desk.results:
+            if result.final:
+                ends.setdefault((result.task_id, result.generation), set()).add(result.state)
+        return ends

@@ -1,0 +1,174 @@
+"""The generated parts of the documents, each made from the list in the code that it describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from streamer.adapters.prometheus.meter import COUNTERS, GAUGES, Metric
+from streamer.cli.setup import topics_of
+from streamer.core.duration import format_duration, parse_duration_ms
+from streamer.core.judge import FAILURE_ROWS, STATUS_ROWS
+from streamer.core.ladder import DEFAULT_TIERS, hops, next_hop
+from streamer.core.lifecycle import mermaid
+from streamer.core.request import Backoff, RetryPolicy
+from streamer.core.retry import next_retry_at
+from streamer.settings.fields import Field, fields, sections, shown
+from streamer.settings.model import Settings
+from streamer.wire.header_names import HEADERS
+from streamer.wire.request_error import ALLOWED
+from streamer.wire.topics import Topics, TopicSpec
+from tools.docs_rules import rules_table
+
+#: Waits that show what the ladder does with them.
+_WAITS = ("1s", "5s", "30s", "59s", "1m", "4m", "29m", "59m", "11h59m", "1d", "30d", "365d")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table; a bar in a cell is escaped, since it would begin the next one."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _lifecycle() -> str:
+    return f"```mermaid\n{mermaid()}```"
+
+
+def _topics() -> str:
+    specs = topics_of(Settings()).specs()
+    return table(
+        ("topic", "what is on it", "partitions", "kept for", "cleanup", "other settings"),
+        [
+            (f"`{spec.name}`", _about(spec), spec.partitions, _kept(spec), spec.cleanup_policy, _extra(spec))
+            for spec in specs
+        ],
+    )
+
+
+def _about(spec: TopicSpec) -> str:
+    # The sentence in the code is the one that stands here, so that there is one place to change it.
+    described = getattr(Topics, spec.role.value.replace("-", "_"), None)
+    if described is not None:
+        return (described.__doc__ or "").rstrip(".")
+    return f"tasks that wait, for at most {spec.name.rpartition('-')[2]} here"
+
+
+def _kept(spec: TopicSpec) -> str:
+    return "the newest record of each key" if spec.retention_ms is None else format_duration(spec.retention_ms)
+
+
+def _extra(spec: TopicSpec) -> str:
+    return ", ".join(f"`{key}={value}`" for key, value in spec.extra.items())
+
+
+def _kafka_headers() -> str:
+    return table(
+        ("header", "on", "what it tells"),
+        [(f"`{header.name}`", ", ".join(f"`{t}`" for t in header.topics), header.meaning) for header in HEADERS],
+    )
+
+
+def _metrics() -> str:
+    rows = [*_metric_rows(COUNTERS, "counter", "_total"), *_metric_rows(GAUGES, "gauge", "")]
+    return table(("metric", "kind", "label", "what it answers"), rows)
+
+
+def _metric_rows(metrics: Iterable[Metric], kind: str, suffix: str) -> Iterator[tuple[str, ...]]:
+    for metric in metrics:
+        yield f"`streamer_{metric.name}{suffix}`", kind, f"`{metric.label}`" if metric.label else "", metric.help
+
+
+def _settings() -> str:
+    order = {name: rank for rank, name in enumerate(["", *sections()])}
+    by_section = groupby(sorted(fields().values(), key=lambda field: order[field.section]), lambda f: f.section)
+    return "\n\n".join(_section(name, list(members)) for name, members in by_section)
+
+
+def _section(name: str, members: Sequence[Field]) -> str:
+    title = f"## `[{name}]`\n\n{sections()[name]}" if name else "## At the top of the file"
+    rows = [(f"`{field.key}`", f"`{_default(field)}`", field.description) for field in members]
+    return f"{title}\n\n{table(('setting', 'default', 'what it is'), rows)}"
+
+
+def _default(field: Field) -> str:
+    return json.dumps(shown(field.default), ensure_ascii=False)
+
+
+def _request_fields() -> str:
+    return table(("field", "must be"), [(f"`{path}`", allowed) for path, allowed in ALLOWED.items()])
+
+
+def _statuses() -> str:
+    return table(
+        ("status", "outcome", "`error_type`", "tried again", "rule"),
+        [
+            (", ".join(row.codes), f"`{row.outcome}`", f"`{row.error_type}`", _yes(row.retryable), _rules(row.codes))
+            for row in STATUS_ROWS
+        ],
+    )
+
+
+def _rules(names: Iterable[str]) -> str:
+    return ", ".join(f"`default.{name}`" for name in names)
+
+
+def _failures() -> str:
+    return table(
+        ("`error_type`", "outcome", "tried again", "rule"),
+        [
+            (f"`{row.error_type}`", f"`{row.outcome}`", _yes(row.retryable), _rules([row.error_type]))
+            for row in FAILURE_ROWS
+        ],
+    )
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"
+
+
+def _policies() -> str:
+    exact = RetryPolicy()
+    grown = RetryPolicy(intervals_ms=None, backoff=Backoff(jitter=0.0))
+    return table(
+        ("policy", "waits before attempts 2, 3, ...", "attempts"),
+        [
+            ("none given: `intervals`", ", ".join(_waits(exact)), len(_waits(exact)) + 1),
+            ("`backoff: {}` (jitter left out here)", ", ".join(_waits(grown)), len(_waits(grown)) + 1),
+            ("`intervals: []`", "", 1),
+        ],
+    )
+
+
+def _waits(policy: RetryPolicy) -> list[str]:
+    waits, attempt = [], 1
+    while (wait_ms := next_retry_at(policy, attempt, 0, 0.5)) is not None:
+        waits.append(format_duration(wait_ms))
+        attempt += 1
+    return waits
+
+
+def _hops() -> str:
+    rows = []
+    for wait in _WAITS:
+        wait_ms = parse_duration_ms(wait)
+        hop = next_hop(DEFAULT_TIERS, 0, wait_ms)
+        rows.append((wait, f"`retry-{hop.tier.name}`" if hop else "", hops(DEFAULT_TIERS, wait_ms)))
+    return table(("wait", "first tier", "hops"), rows)
+
+
+#: Name of a part → what writes it.
+PARTS: Mapping[str, Callable[[], str]] = {
+    "lifecycle": _lifecycle,
+    "topics": _topics,
+    "kafka-headers": _kafka_headers,
+    "metrics": _metrics,
+    "settings": _settings,
+    "request-fields": _request_fields,
+    "statuses": _statuses,
+    "failures": _failures,
+    "policies": _policies,
+    "hops": _hops,
+    "rules": rules_table,
+}
