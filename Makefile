@@ -27,7 +27,7 @@ up: $(RUNTIME) ## run everything on this machine: broker, topics, worker, demo r
 
 .PHONY: check
 check: lint ## what to run before each commit: lint, then the tests that need no broker
-	@$(BIN)/python -m pytest -q -m "$(FAST)" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 -m "$(FAST)" $(ARGS)
 
 .PHONY: lint
 lint: $(DEV) ## format, lint, types and layers; changes nothing
@@ -35,6 +35,7 @@ lint: $(DEV) ## format, lint, types and layers; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.docs --check
 
 .PHONY: fmt
 fmt: $(DEV) ## format the code and repair what the linter can

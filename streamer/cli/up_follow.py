@@ -31,15 +31,15 @@ class Following:
             both.create_task(self._results())
             both.create_task(self._letters())
 
-    def summary(self) -> str:
-        """Return what was seen, in a few words."""
+    def summary(self) -> list[str]:
+        """Return what was seen, a few words for each kind."""
         names = {
             "delivered": "delivered",
             "again": "attempts failed and tried again",
             "dead_letter": "dead letters",
             "other": "other results",
         }
-        return ", ".join(f"{self.seen[name]} {words}" for name, words in names.items() if self.seen[name])
+        return [f"{self.seen[name]} {words}" for name, words in names.items() if self.seen[name]]
 
     @property
     def _span(self) -> Span:

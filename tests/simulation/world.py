@@ -13,13 +13,10 @@ from streamer.adapters.memory.outbox import Kind, Trouble
 from streamer.adapters.memory.sender import Reply
 from streamer.adapters.memory.tier_log import MemoryTierLog
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
-from streamer.adapters.store.memory_table import MemoryTable
 from streamer.core.claims import ClaimEntry, pack_claim
 from streamer.core.command import Command, Verb
 from streamer.core.delivery import Delivery
 from streamer.core.emit import Claim, Due, Emit, FirstPass, Held
-from streamer.core.entry import Entry, pack
-from streamer.core.identity import task_digest
 from streamer.core.ladder import DEFAULT_TIERS
 from streamer.core.lifecycle import State
 from streamer.core.outcome import ErrorType, Failure, Response
@@ -33,6 +30,7 @@ from streamer.flow.owned import Batch, Item
 from streamer.flow.sweep import Barriers, sweep
 from streamer.ports import Abandoned, Change
 from tests.flow.desk import Desk
+from tests.simulation.oracle import Oracle
 
 DOMAINS = ("a.example", "b.example", "c.example")
 PLACES = [(tier.name, 0) for tier in DEFAULT_TIERS]
@@ -59,7 +57,7 @@ CLEAR = Weather(0, 0, 0, 0, 0, 0)
 
 
 class World:
-    """Plays a seed. ``violations`` are the sentences about what must never happen and did."""
+    """Plays a seed; the oracle watches."""
 
     def __init__(self, seed: int, weather: Weather) -> None:
         self.random, self.weather = random.Random(seed), weather
@@ -71,13 +69,11 @@ class World:
         self.hold = Hold(self.tiers, self.desk.clock, self.desk.meter, DEFAULT_TIERS)
         self.due_at_ms: dict[str, int] = {}
         self.deaths = 0
-        self.violations: list[str] = []
+        self.oracle = Oracle(self.desk.outbox)
         self._requests: list[RawRequest] = []
         self._claims_log: list[Item] = []
         self._claims_committed = self._intake_committed = self.forgotten = 0
-        self._routed = self._released = self._folded = 0
-        #: What the changelog says, tombstones apart: what the worker may forget the oracle does not.
-        self._truth = MemoryTable()
+        self._routed = self._released = 0
         self._open()
 
     # One step
@@ -154,7 +150,7 @@ class World:
             self._control(Command("cancel", Verb.CANCEL, task_id, "", None, None, "ops", 0))
         if self.desk.dead_letters and self.random.random() < 0.1:
             letter = self.random.choice(self.desk.dead_letters)
-            newest = self.truth.get(task_digest(letter.delivery.task_id))
+            newest = self.oracle.entry(letter.delivery.task_id)
             generation = newest.generation if newest else letter.delivery.generation
             self._control(
                 Command("replay", Verb.REPLAY, letter.delivery.task_id, "", generation, letter.delivery, "ops", 0)
@@ -201,28 +197,10 @@ class World:
     def _respond(self, delivery: Delivery) -> Reply:
         if self.random.random() < self.weather.fault:
             raise ZeroDivisionError("a bug of ours")
-        now_ms, what = self.desk.clock.now_ms(), f"{delivery.task_id} generation {delivery.generation}"
-        if now_ms < max(delivery.due_at_ms, self.due_at_ms[delivery.task_id] if delivery.generation == 1 else 0):
-            self.violations.append(f"{what} was sent before it was due")
-        entry = self.truth.get(task_digest(delivery.task_id))
-        if entry is not None and (entry.generation, entry.terminal) >= (delivery.generation, True):
-            self.violations.append(f"{what} was sent after its end: {entry.state.word}")
+        first_due_at_ms = self.due_at_ms[delivery.task_id]
+        self.oracle.called(delivery, first_due_at_ms, self.desk.clock.now_ms())
         end: Response | Failure = self.random.choices(ENDS, (70, 15, 5, 10))[0]
         return Reply(end, delay_ms=self.random.choice((0, 5, 700, 3_000)))
-
-    @property
-    def truth(self) -> MemoryTable:
-        """The newest entry of each task, whether it has been forgotten or not."""
-        for _, key, value in self.desk.outbox.changelog[self._folded :]:
-            if isinstance(value, Entry):
-                before = self._truth.get(key)
-                same = before is not None and before.generation == value.generation
-                # A cancel that finds its task forgotten waits for it, as for one that nobody has seen.
-                if before and before.terminal and same and before.state != value.state and not value.pre_entry:
-                    self.violations.append(f"{before.state.word} became {value.state.word} in one generation")
-                self._truth.recover(key, pack(value))
-        self._folded = len(self.desk.outbox.changelog)
-        return self._truth
 
     # The worker's deaths
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -72,7 +71,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Take the join itself as a heartbeat."""
-        self.consumer.keeper.lease.renew(time.monotonic())
+        self.consumer.keeper.lease.begin()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def starts(self, tps: Sequence[TP]) -> dict[TP, int]:

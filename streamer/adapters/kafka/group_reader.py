@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ log = logging.getLogger(__name__)
 
 _STOP_S = 5.0
 _COMMIT_S = 5.0
+#: No offset at all: what is committed of a partition that has just been assigned.
+_NEVER = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,15 @@ class GroupReader(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Begin each partition at its committed offset, and commit that offset where there was none."""
-        self._lease.renew(time.monotonic())
+        self._lease.begin()
         starts = await self._starts(list(assigned))
-        self._known = dict(starts)
+        # Without a pause in between: what was read before the seek is not ours yet, what is read after it is.
+        for tp, start in starts.items():
+            self.consumer.seek(tp, start)
+        # By the same way as later ones, so that a commit that fails here is tried again.
+        self._known = dict.fromkeys(starts, _NEVER)
         self._on_assigned(starts)
+        await self.commit()
 
     async def _starts(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         if not tps:
@@ -143,8 +149,6 @@ class GroupReader(ConsumerRebalanceListener):
             if not first[tp] <= start <= end[tp]:
                 log.warning("%s: committed offset %s is outside the log %s..%s", tp, start, first[tp], end[tp])
                 starts[tp] = first[tp]
-            consumer.seek(tp, starts[tp])
-        await consumer.commit({tp: OffsetAndMetadata(start, "") for tp, start in starts.items()})
         return starts
 
     async def _commit_now_and_then(self) -> None:

@@ -13,21 +13,30 @@ SLACK_S = 2.0
 class HeartbeatLease:
     """Held while the last good heartbeat was *sent* less than the session, minus the slack, ago.
 
-    A process that was stopped finds the lease lost by the monotonic clock alone, before it has spoken to anyone.
+    A process that was stopped finds the lease lost by the monotonic clock alone, before it has spoken to anyone. A lease
+    that has lapsed stays lost until the next assignment, however soon a heartbeat follows: work was dropped meanwhile, and
+    only a new assignment reads it again.
     """
 
     def __init__(self, session_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._span_s = session_s - SLACK_S
         self._monotonic = monotonic
         self._renewed_at = float("-inf")
+        self._lapsed = False
+
+    def begin(self) -> None:
+        """Note an assignment, which is as good as a heartbeat and forgives a lapse."""
+        self._renewed_at, self._lapsed = self._monotonic(), False
 
     def renew(self, sent_at: float) -> None:
         """Note a good heartbeat that was sent at ``sent_at`` (monotonic seconds)."""
+        if self._renewed_at > float("-inf") and not self.held():
+            self._lapsed = True
         self._renewed_at = max(self._renewed_at, sent_at)
 
     def held(self) -> bool:
         """Tell whether we may send and write now."""
-        return self._monotonic() - self._renewed_at < self._span_s
+        return not self._lapsed and self._monotonic() - self._renewed_at < self._span_s
 
 
 def listen(coordinator: Any, lease: HeartbeatLease) -> None:

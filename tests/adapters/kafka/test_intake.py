@@ -67,9 +67,7 @@ async def intake(kafka: RunningKafka, topics: Topics, read: Read = _read) -> Asy
     options, lease, meter = {"bootstrap_servers": kafka.bootstrap}, HeartbeatLease(6.0), PrometheusMeter()
     producer = DurableProducer(options, may_write=lease.held)
     made = KafkaIntake(
-        ReaderOptions(
-            options, group_of(topics), [topics.requests], session_s=6, heartbeat_s=0.2, read_committed=True
-        ),
+        ReaderOptions(options, group_of(topics), [topics.requests], session_s=6, heartbeat_s=0.2, read_committed=True),
         cluster_id="c",
         read=read,
         encode=Encoder(topics),
@@ -141,7 +139,8 @@ async def test_aborted_records_never_come_out(kafka: RunningKafka, topics: Topic
 
 
 @pytest.mark.parametrize(
-    ("codec", "checksum"), [("zstd", True), ("lz4", True), ("snappy", True), ("gzip", True), (None, True), (None, False)]
+    ("codec", "checksum"),
+    [("zstd", True), ("lz4", True), ("snappy", True), ("gzip", True), (None, True), (None, False)],
 )
 async def test_a_batch_that_cannot_be_decoded_is_passed_over(
     kafka: RunningKafka, topics: Topics, codec: str | None, checksum: bool

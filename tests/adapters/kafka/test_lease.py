@@ -51,6 +51,18 @@ def test_it_counts_from_when_the_heartbeat_was_sent() -> None:
     assert lease.held()
 
 
+def test_a_lapse_lasts_until_the_next_assignment() -> None:
+    """A heartbeat that comes after a lapse restores nothing: what was dropped meanwhile is read again only if it is assigned."""
+    clock = Hands()
+    lease = HeartbeatLease(SESSION_S, clock)
+    lease.begin()
+    clock.at += SESSION_S - SLACK_S + 0.1
+    lease.renew(clock.at)
+    assert not lease.held()
+    lease.begin()
+    assert lease.held()
+
+
 async def test_a_bad_heartbeat_renews_nothing() -> None:
     """What the coordinator refused is no right to anything."""
 

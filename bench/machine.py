@@ -1,0 +1,72 @@
+"""What the machine tells: a process's CPU and memory, the load, the versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from streamer.adapters.broker import artifacts
+
+_TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
+_PACKAGES = ("streamer", "aiokafka", "faust-streaming", "pyreqwest", "uvloop", "orjson")
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """CPU of a process up to now, all its threads, in ms; of user and kernel."""
+
+    user_ms: float
+    system_ms: float
+
+    @property
+    def ms(self) -> float:
+        """Both together."""
+        return self.user_ms + self.system_ms
+
+    def since(self, before: Cpu) -> Cpu:
+        """Return what was used since an earlier look."""
+        return Cpu(self.user_ms - before.user_ms, self.system_ms - before.system_ms)
+
+
+def cpu(pid: int) -> Cpu:
+    """Return the CPU that a process has used."""
+    # The name, in brackets, may hold anything; the fields are counted from behind it.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return Cpu(int(fields[11]) * _TICK_MS, int(fields[12]) * _TICK_MS)
+
+
+def peak_rss_mib(pid: int) -> float:
+    """Return the most memory that a process has held."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def load() -> dict[str, Any]:
+    """Return how busy the machine is: figures of a busy one say little."""
+    busy = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    return {"load_1m": round(os.getloadavg()[0], 2), "idle_ticks": int(busy[3]), "at": time.time()}
+
+
+def facts() -> dict[str, Any]:
+    """Return what the figures depend on besides the code."""
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "kafka": artifacts.kafka_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "changed_files": len(_git("status", "--porcelain", "--", "streamer").splitlines()),
+    }
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, cwd=Path(__file__).parent)
+    return done.stdout.strip()
