@@ -38,12 +38,12 @@ class Accepted:
 
 @dataclass(slots=True)
 class Results:
-    """What the results topic says, and by partition of deliver when something was decided there."""
+    """What the results topic says."""
 
     partitions: int
     told: list[Told] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
-    decided_at_ms: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    #: Partition of deliver → when each of its calls had its answer, and who had made it.
     caller_of: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self, record: Any) -> None:
@@ -94,27 +94,24 @@ async def waiting_tasks(place: Installation, accepted: Accepted) -> set[str]:
     """Return the tasks of which a record stands on a topic beyond what its group has committed."""
     left = await unfinished(place.bootstrap, place.partitions, stages(place))
     waiting: set[str] = set()
-    if not left:
-        # A consumer that is stopped as soon as it is started raises CancelledError (aiokafka 0.14).
-        return waiting
-    consumer = AIOKafkaConsumer(bootstrap_servers=place.bootstrap)
-    await consumer.start()
-    try:
-        for tp, offsets in left.items():
-            if tp.topic == place.topics.requests:
-                waiting |= {accepted.by_place.get((tp.partition, offset), "") for offset in offsets}
-            else:
-                waiting |= await _tasks_on(consumer, tp, offsets)
-    finally:
-        await consumer.stop()
+    for tp, offsets in left.items():
+        if tp.topic == place.topics.requests:
+            waiting |= {accepted.by_place.get((tp.partition, offset), "") for offset in offsets}
+        else:
+            waiting |= await _tasks_on(place.bootstrap, tp, offsets)
     return waiting
 
 
-async def _tasks_on(consumer: AIOKafkaConsumer, tp: TopicPartition, offsets: range) -> set[str]:
+async def _tasks_on(bootstrap: str, tp: TopicPartition, offsets: range) -> set[str]:
     found: set[str] = set()
-    consumer.assign([tp])
-    consumer.seek(tp, offsets.start)
-    while await consumer.position(tp) < offsets.stop:
-        for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, ()):
-            found.add((dict(record.headers).get(TASK) or b"").decode())
-    return found
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        consumer.assign([tp])
+        consumer.seek(tp, offsets.start)
+        while await consumer.position(tp) < offsets.stop:
+            for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, ()):
+                found.add((dict(record.headers).get(TASK) or b"").decode())
+        return found
+    finally:
+        await consumer.stop()

@@ -99,7 +99,9 @@ def judge(
         anomalies={
             Anomaly.LOST: sorted(open_tasks - set(waiting)),
             Anomaly.UNSEEN: sorted(open_tasks & set(waiting)),
-            Anomaly.DOUBLE_TERMINAL: sorted(task for task, states in ends.items() if max(map(len, states.values()), default=0) > 1),
+            Anomaly.DOUBLE_TERMINAL: sorted(
+                task for task, states in ends.items() if max(map(len, states.values()), default=0) > 1
+            ),
             Anomaly.PHANTOM_SUCCESS: sorted(succeeded - welcomed),
             Anomaly.HIDDEN_SUCCESS: sorted((welcomed & last.keys()) - succeeded),
             Anomaly.FOREIGN: sorted((told.keys() | answered.keys()) - asked),

@@ -105,9 +105,7 @@ async def _serve(ports: int) -> None:
     stopped, loop, tally = asyncio.Event(), asyncio.get_running_loop(), Tally()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
-    servers = [
-        await loop.create_server(lambda: Target(tally), "127.0.0.1", 0, backlog=1024) for _ in range(ports)
-    ]
+    servers = [await loop.create_server(lambda: Target(tally), "127.0.0.1", 0, backlog=1024) for _ in range(ports)]
     servers.append(await loop.create_server(lambda: Desk(tally), "127.0.0.1", 0))
     print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
     await stopped.wait()

@@ -70,7 +70,9 @@ def test_a_good_run_is_clean() -> None:
             [],
             id="two-ends-alike-by-two-attempts",
         ),
-        pytest.param(Anomaly.PHANTOM_SUCCESS, ["x"], [], [attempt("x", 1, "succeeded")], [], id="told-and-never-called"),
+        pytest.param(
+            Anomaly.PHANTOM_SUCCESS, ["x"], [], [attempt("x", 1, "succeeded")], [], id="told-and-never-called"
+        ),
         pytest.param(
             Anomaly.PHANTOM_SUCCESS,
             ["x"],

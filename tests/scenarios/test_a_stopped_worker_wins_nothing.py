@@ -9,7 +9,7 @@ import pytest
 from streamer.adapters.demo.exchange import Answer
 from tests.support.offset_watch import watched_offsets
 from tests.support.receiver import running_receiver
-from tests.support.scene import Scene
+from tests.support.scene import Result, Scene
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.scenario]
@@ -47,7 +47,9 @@ async def test_a_stopped_worker_wins_nothing(scene: Scene) -> None:
     assert len(stopped_with) == ON_THE_WIRE
     assert calls_before == TASKS + ON_THE_WIRE
     assert len(receiver.arrivals) == calls_before + AFTERWARDS
-    twice = {task for task, count in Counter(call.header("webhook-id") for call in receiver.arrivals).items() if count > 1}
+    twice = {
+        task for task, count in Counter(call.header("webhook-id") for call in receiver.arrivals).items() if count > 1
+    }
     assert twice == {call.header("webhook-id") for call in stopped_with}
     finals = [result for result in await scene.results.to_end() if result["final"]]
     assert Counter(result["task_id"] for result in finals).most_common(1)[0][1] == 1
@@ -58,8 +60,6 @@ async def test_a_stopped_worker_wins_nothing(scene: Scene) -> None:
     assert watch.samples > 3 * len(groups), "nobody has watched the offsets"
 
 
-def caller(result: dict[str, object]) -> str:
+def caller(result: Result) -> str:
     """Return who made the call that a result tells of."""
-    request = result["request"]
-    assert isinstance(request, dict)
-    return next(value for name, value in request["headers"] if name == "User-Agent")
+    return str(dict(result["request"]["headers"])["User-Agent"])

@@ -40,7 +40,9 @@ async def test_on_unequal_partition_counts(no_topics: Installation) -> None:
     """The topic that differs from those it meets is named, with both counts."""
     due = no_topics.topics.due
     refused = await refused_on(no_topics, lambda spec: replace(spec, partitions=3) if spec.name == due else spec)
-    assert f"topic {due}: the number of partitions is 3, must be 4 like the other topics that meet in deliver" in refused
+    assert (
+        f"topic {due}: the number of partitions is 3, must be 4 like the other topics that meet in deliver" in refused
+    )
     assert "run: streamer topics create" in refused or "run that" in refused
 
 
@@ -60,7 +62,10 @@ async def test_on_records_that_were_never_read(scene: Scene) -> None:
     await scene.request("/waited")
     refused = await scene.place.run("worker")
     assert refused.code == 1
-    assert f"{scene.place.topics.requests}: holds records, and group {scene.place.group!r} has never read it" in refused.err
+    assert (
+        f"{scene.place.topics.requests}: holds records, and group {scene.place.group!r} has never read it"
+        in refused.err
+    )
     assert "--from earliest" in refused.err
     assert "--from latest" in refused.err
     async with scene.ready_worker("0", "--from", "earliest") as worker:
@@ -91,7 +96,9 @@ async def refused_on(place: Installation, change: Callable[[TopicSpec], TopicSpe
     admin = AIOKafkaAdminClient(bootstrap_servers=place.bootstrap)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(spec.name, spec.partitions, 1, topic_configs=spec.config) for spec in specs])
+        await admin.create_topics(
+            [NewTopic(spec.name, spec.partitions, 1, topic_configs=spec.config) for spec in specs]
+        )
     finally:
         await admin.close()
     refused = await place.run("worker")

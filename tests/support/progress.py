@@ -40,7 +40,7 @@ async def all_committed(
     left: dict[TopicPartition, range] = {}
     try:
         async with asyncio.timeout(within_s):
-            while left := await unfinished(bootstrap, partitions, topics_by_group):
-                await asyncio.sleep(_LOOK_S)
+            while left := await unfinished(bootstrap, partitions, topics_by_group):  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_S)  # what is committed gives no signal
     except TimeoutError:
         raise AssertionError(f"not committed after {within_s:g} s: {left}") from None

@@ -31,7 +31,9 @@ class TopicLog(Generic[Item]):
                     await self._read(_POLL_MS)
         except TimeoutError:
             last = "\n".join(map(str, self.items[-20:]))
-            raise AssertionError(f"not there after {within_s:g} s; {len(self.items)} records, the last:\n{last}") from None
+            raise AssertionError(
+                f"not there after {within_s:g} s; {len(self.items)} records, the last:\n{last}"
+            ) from None
         return self.items
 
     async def to_end(self) -> list[Item]:

@@ -53,7 +53,9 @@ class WorkerProcess:
         try:
             await until(lambda: self._said() or self.exit_code is not None, within_s)
         except TimeoutError:
-            raise AssertionError(f"worker {self.name} is not ready after {within_s:g} s:\n{tail(self.stderr)}") from None
+            raise AssertionError(
+                f"worker {self.name} is not ready after {within_s:g} s:\n{tail(self.stderr)}"
+            ) from None
         line = self._said()
         assert line, f"worker {self.name} ended with {self.exit_code} before it was ready:\n{tail(self.stderr)}"
         assert json.loads(line) == {"event": "worker.ready", "pid": self.pid, "name": self.name}

@@ -26,6 +26,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
     """The thread that fetches and keeps the group membership."""
 
     consumer: _Consumer
+    _replaced = False
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         # Faust fixes fetch_max_wait_ms at 1500, which stalls half a second at a time (RULES 29).
@@ -62,10 +63,16 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
             static = self.consumer.options.instance_id is not None
             if static and coordinator.generation > 0 and not coordinator._closing.done():
                 # A static member that the coordinator does not know has been replaced by one of the same name (RULES 17).
+                # It does not join again: it would take the name back, and end the other in its turn.
+                self._replaced = True
+                lease.end()
                 keeper.fenced(
                     "the broker no longer knows this static member: its session ran out, or another took its name"
                 )
-            reset()
+            if self._replaced:
+                coordinator.generation, coordinator.member_id = -1, ""
+            else:
+                reset()
 
         coordinator.reset_generation = reset_or_end
 
@@ -121,4 +128,6 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
     def rejoin(self) -> None:
         """Ask the group for a new assignment, after what we held was given up."""
         coordinator = self._ensure_consumer()._coordinator
+        if self._replaced:
+            return
         self.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)

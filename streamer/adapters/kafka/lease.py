@@ -34,6 +34,10 @@ class HeartbeatLease:
             self._lapsed = True
         self._renewed_at = max(self._renewed_at, sent_at)
 
+    def end(self) -> None:
+        """Note that another has our place: nothing is ours any more, whenever the last heartbeat was."""
+        self._lapsed = True
+
     def held(self) -> bool:
         """Tell whether we may send and write now."""
         return not self._lapsed and self._monotonic() - self._renewed_at < self._span_s

@@ -114,6 +114,13 @@ class Member:
         """Return once it owns that many partitions."""
         await until(lambda: len(self.partitions) == count, within_s)
 
+    async def start(self) -> None:
+        """Start as a worker does."""
+        self.app.finalize()
+        consumer, ownership = self.consumer, self.ownership
+        ownership.seek_back, ownership.rejoin, ownership.ends = consumer.seek_back, consumer.rejoin, consumer.ends
+        await self.app.start()
+
     async def stop(self) -> None:
         """Stop as a worker does: drain and commit, then leave."""
         await asyncio.wait_for(self.consumer.drain(), STOP_S)
@@ -132,6 +139,7 @@ async def member(
     instance_id: str | None = None,
     lease: HeartbeatLease | None = None,
     commit_s: float = 0.2,
+    starts: bool = True,
     **fetch: Any,
 ) -> AsyncIterator[Member]:
     """Run a member of the topics' own deliver group for the length of the block."""
@@ -168,19 +176,11 @@ async def member(
     )
     app = _app(topics, ownership, options, directory, commit_s)
     made = Member(topics, f"{topics.prefix}deliver", stage, ownership, meter, app, aborts)
-    async with _running(made):
-        yield made
-
-
-@asynccontextmanager
-async def _running(made: Member) -> AsyncIterator[None]:
-    made.app.finalize()
-    consumer, ownership = made.consumer, made.ownership
-    ownership.seek_back, ownership.rejoin, ownership.ends = consumer.seek_back, consumer.rejoin, consumer.ends
     watching = asyncio.create_task(ownership.watch_lease())
-    await made.app.start()
     try:
-        yield
+        if starts:
+            await made.start()
+        yield made
     finally:
         watching.cancel()
         await made.stop()

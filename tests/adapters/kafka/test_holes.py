@@ -61,7 +61,7 @@ async def test_what_the_log_has_lost_is_passed_over_and_counted(
         await until(lambda: 119 in stage.offsets("due", 3))
         assert stage.offsets("due", 3) == [*range(50), *range(100, 120)]
         assert counted(one.meter, "offsets_gone", topic=topics.due) == 50
-        await one.consumer.commit()
+        await one.consumer.force_commit()
         assert (await committed(kafka.bootstrap, one.group))[topics.due, 3] == 120
 
 
@@ -77,7 +77,7 @@ async def test_a_committed_offset_outside_the_log_is_clamped(
     async with member(kafka.bootstrap, topics, tmp_path, stage) as one:
         await until(lambda: 99 in stage.offsets("deliveries", 1), 20)
         assert stage.offsets("deliveries", 1) == list(expected)
-        await one.consumer.commit()
+        await one.consumer.force_commit()
         assert (await committed(kafka.bootstrap, one.group))[topics.deliveries, 1] == 100
 
 

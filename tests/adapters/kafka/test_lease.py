@@ -63,6 +63,16 @@ def test_a_lapse_lasts_until_the_next_assignment() -> None:
     assert lease.held()
 
 
+def test_an_ended_lease_is_not_renewed() -> None:
+    """Who has been replaced has no right to anything, whenever its last heartbeat was."""
+    clock = Hands()
+    lease = HeartbeatLease(SESSION_S, clock)
+    lease.begin()
+    lease.end()
+    lease.renew(clock.at)
+    assert not lease.held()
+
+
 async def test_a_bad_heartbeat_renews_nothing() -> None:
     """What the coordinator refused is no right to anything."""
 

@@ -64,7 +64,7 @@ async def test_without_the_lease_everything_is_given_up_and_comes_back_younger(
         # What ended under the old assignment moves nothing in the new one.
         for each in stage.taken[:30]:
             each.finish()
-        await one.consumer.commit()
+        await one.consumer.force_commit()
         assert (await committed(kafka.bootstrap, one.group))[topics.deliveries, 1] == 10
 
 
@@ -108,3 +108,25 @@ async def test_a_static_member_that_comes_back_has_a_higher_epoch(
         await two.owns(PARTITIONS)
         assert two.ownership.assignment.generation == generation
         assert all(two.ownership.assignment.owned[number].epoch > epoch for number, epoch in epochs.items())
+
+
+async def test_a_static_member_that_is_replaced_ends_and_leaves_the_other_alone(
+    kafka: RunningKafka, topics: Topics, tmp_path: Path
+) -> None:
+    """A second process of one name takes everything; the first may send nothing more, ends, and does not come back (RULES 17)."""
+    limits, stage = OwnershipLimits(drain_s=0.2), SteeredStage(lambda _: False)
+    await produce(kafka.bootstrap, topics.deliveries, numbered(3, 1))
+    async with member(kafka.bootstrap, topics, tmp_path / "2", limits=limits, instance_id="w-1", starts=False) as two:
+        async with member(kafka.bootstrap, topics, tmp_path / "1", stage, limits=limits, instance_id="w-1") as one:
+            await until(lambda: len(stage.taken) == 3, 20)
+            before = dict(one.ownership.assignment.owned)
+            await two.start()
+            await two.owns(PARTITIONS)
+            await until(one.ownership.failed.done)
+            assert "another took its name" in one.ownership.failed.result()
+            assert not any(owned.may_act() for owned in before.values())
+            await until(lambda: one.aborts[0] and not one.ownership.assignment.owned)
+        # The first has stopped, as a worker would, and took nothing with it.
+        assert not two.ownership.failed.done()
+        assert two.partitions == set(range(PARTITIONS))
+        await until(lambda: len(two.stage.taken) == 3)

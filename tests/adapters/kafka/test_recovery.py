@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from faust.types import TP
 
 from streamer.adapters.kafka.ownership import OwnershipLimits
 from streamer.core.claims import pack_claim
@@ -97,7 +98,11 @@ async def test_a_kept_partition_is_not_read_again_and_a_departed_one_goes_whole(
             await one.owns(PARTITIONS // 2)
             kept = one.partitions
             assert set(one.ownership._locals) == kept
-            # One that is not there cannot have been read by the kept store: it is read by who reads from the start.
+            table = one.app.tables["tasks"]
+            for number in range(PARTITIONS):
+                # Where Faust begins to read: behind what the kept store has, and at the start of what is not here.
+                starts_behind = table.persisted_offset(TP(topics.tasks_changelog, number))
+                assert starts_behind == (199 if number in kept else None)
             for number in kept:
                 assert one.ownership.local(number) is before[number]
                 assert one.ownership.local(number).applied_offset == 199

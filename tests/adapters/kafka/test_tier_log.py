@@ -68,11 +68,21 @@ class Running:
         return int(sum(counted(self.meter, "records_released", tier=tier.name) for tier in SHORT_TIERS))
 
 
+class Forward(SystemClock):
+    """The machine's clock, which a test puts forward."""
+
+    ahead_ms = 0
+
+    def now_ms(self) -> int:
+        """Return the wall clock as it is put."""
+        return super().now_ms() + self.ahead_ms
+
+
 @asynccontextmanager
-async def holding(kafka: RunningKafka, topics: Topics) -> AsyncIterator[Running]:
+async def holding(kafka: RunningKafka, topics: Topics, clock: SystemClock | None = None) -> AsyncIterator[Running]:
     """Run hold for the length of the block, as a worker would."""
     options, lease, meter = {"bootstrap_servers": kafka.bootstrap}, HeartbeatLease(6.0), PrometheusMeter()
-    clock, encode = SystemClock(), Encoder(topics)
+    clock, encode = clock or SystemClock(), Encoder(topics)
     producer = DurableProducer(options, may_write=lease.held)
     names = list(topics.retries.values())
     tiers = KafkaTierLog(
@@ -244,12 +254,14 @@ async def test_what_a_tier_has_lost_is_counted(kafka: RunningKafka, topics: Topi
     at_ms = now_ms()
     # Two fetches' worth: the first is kept, and its far head withholds the second.
     body = "x" * 1_000
-    far = [Wait(f"{n}-{body}", 3, "2s", at_ms + 6_000, at_ms + 6_000) for n in range(400)]
+    far = [Wait(f"{n}-{body}", 3, "2s", at_ms + 600_000, at_ms + 600_000) for n in range(400)]
     await lay(kafka, topics, far)
-    async with holding(kafka, topics) as running:
+    clock = Forward()
+    async with holding(kafka, topics, clock) as running:
         await until(lambda: running.in_hand, 20)
         kept = running.in_hand
         assert kept < 400
         await delete_before(kafka.bootstrap, topics.retry("2s"), 3, 390)
+        clock.ahead_ms = 600_000
         await until(lambda: running.released() == kept + 10, 15)
         assert counted(running.meter, "offsets_gone", topic=topics.retry("2s")) == 390 - kept

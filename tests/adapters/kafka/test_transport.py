@@ -37,12 +37,12 @@ async def test_only_the_finished_prefix_is_committed(kafka: RunningKafka, topics
         for half in (order[:150], order[150:]):
             for each in half:
                 each.finish()
-            await one.consumer.commit()
+            await one.consumer.force_commit()
             unfinished = {each.offset for each in stage.taken if each.offset in each.window._unfinished}
             assert (await committed(kafka.bootstrap, one.group))[place] == min(unfinished)
         assert unfinished == {pinned}
         stage.taken[pinned].finish()
-        await one.consumer.commit()
+        await one.consumer.force_commit()
         assert (await committed(kafka.bootstrap, one.group))[place] == 300
 
 
