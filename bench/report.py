@@ -22,7 +22,7 @@ def table(report: Mapping[str, Any]) -> Iterator[Table | str]:
     yield f"waiting for work: worker {idle['worker']} cores, broker {idle['broker']} cores"
     yield f"a POST alone, its client only: {figures['parts_limit']['post_alone_us']} µs of CPU; compare machines by this"
     if max(figures[name]["others_cores"] for name in ("parts_limit", "backlog", "at_once", "steady")) > BUSY_CORES:
-        yield "BUSY: other programs used this machine; rates and latencies are worse than they would be, ratios unsafe"
+        yield "BUSY: other programs used this machine; rates and latencies are worse than they would be; measure again"
     yield (
         f"{machine['cores']} cores, load {machine['load_1m_before']} before; Python {machine['python']}, "
         f"Kafka {machine['kafka']}, commit {machine['commit']}"
@@ -39,7 +39,7 @@ def _table(figures: Mapping[str, Any]) -> Table:
         made.add_column(name, justify="right")
     columns = (parts, backlog, once, steady)
     made.add_row("deliveries/s", *(str(each["per_s"]) for each in columns[:3]), "-")
-    made.add_row("ratio to the parts alone", "1", str(backlog["ratio_to_parts"]), "-", "-")
+    made.add_row("ratio to the parts alone", "1", str(backlog["ratio_to_parts"] or "busy"), "-", "-")
     made.add_row("the same ratio in CPU, all-in", "1", str(backlog["cpu_ratio_to_parts"]), "-", "-")
     process = [each["cpu_ms"].get("worker", each["cpu_ms"].get("process")) for each in columns]
     made.add_row("CPU ms per delivery: worker", *map(str, process))

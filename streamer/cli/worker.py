@@ -53,7 +53,7 @@ def worker(
     loaded = load_settings(ctx, **{key: value for key, value in flags.items() if value is not None})
     count = loaded.settings.worker.processes
     if count > 1:
-        raise typer.Exit(_many(ctx, count, loaded, from_))
+        raise typer.Exit(_many(ctx, count, loaded, from_, as_json=as_json))
     raise typer.Exit(uvloop.run(_run(loaded.settings, name, as_json=as_json)))
 
 
@@ -120,10 +120,10 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-def _many(ctx: typer.Context, count: int, loaded: Loaded, from_: str | None) -> int:
+def _many(ctx: typer.Context, count: int, loaded: Loaded, from_: str | None, *, as_json: bool) -> int:
     config = given(ctx).config
     base = [sys.executable, "-m", "streamer", *(["--config", str(Path(config))] if config else []), "worker"]
-    extra = ["--from", from_] if from_ else []
+    extra = [*(["--from", from_] if from_ else []), *(["--json"] if as_json else [])]
     instance = loaded.settings.worker.instance_id
     children = []
     for number in range(count):

@@ -85,10 +85,20 @@ class Http(Section):
     max_response_bytes: int = Field(
         65_536, description="Bytes of the answer's body that are kept in the result.", ge=0, le=MIB
     )
-    allow_private: bool = Field(False, description="Whether private, loopback and link-local addresses may be called.")
-    allow_hosts: Names = Field((), description="Hosts that may be called whatever their address: host or host:port.")
+    allow_private: bool = Field(
+        False,
+        description="Whether private and loopback addresses may be called; link-local ones, where clouds keep credentials, never.",
+    )
+    allow_hosts: Names = Field(
+        (), description="Hosts that may be called whatever their address, by name without a port."
+    )
     allow_cidrs: Networks = Field((), description='Private networks that may be called: "10.1.0.0/16".')
-    idle_per_domain: int = Field(10, description="Idle connections kept open per domain.", ge=0, le=1_000)
+    idle_per_domain: int = Field(
+        20,
+        description="Idle connections kept open per domain; with fewer than domain_concurrency some are opened anew all the time.",
+        ge=0,
+        le=1_000,
+    )
     clients_max: int = Field(1_024, description="Domains whose connections are kept ready.", ge=1, le=100_000)
     user_agent: str = Field("Streamer/0.1", description="The User-Agent header.", min_length=1, max_length=200)
 

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.scenario]
 LATE_S = 0.5
 WAITS_S = (1, 2, 4, 8, 16)
 #: A worker tells that it is ready when it owns partitions to deliver; hold joins a group of its own after that.
-HOLD_JOINS_S = 1
+HOLD_JOINS_S = 0
 
 
 @pytest.fixture

@@ -56,13 +56,13 @@ class KafkaIntake:
         self._clock = clock
         self._meter = meter
         self._done: dict[TopicPartition, int] = {}
+        #: Set once the group has given us our share, be it nothing.
+        self.joined = asyncio.Event()
 
     async def run(self) -> None:
         """Run until cancelled; after an error the group is joined anew."""
         while True:
-            reader = GroupReader(
-                self._options, self._lease, lambda: dict(self._done), self._done.update, self._done.clear
-            )
+            reader = GroupReader(self._options, self._lease, lambda: dict(self._done), self._assigned, self._done.clear)
             try:
                 async with reader.joined():
                     await self._run(reader)
@@ -70,6 +70,10 @@ class KafkaIntake:
                 log.warning("intake starts again: %r", error)
                 await self._producer.abort()
                 await asyncio.sleep(_AGAIN_S)
+
+    def _assigned(self, starts: Mapping[TopicPartition, int]) -> None:
+        self._done.update(starts)
+        self.joined.set()
 
     async def _run(self, reader: GroupReader) -> None:
         while True:

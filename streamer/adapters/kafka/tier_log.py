@@ -58,6 +58,8 @@ class KafkaTierLog:
         self._windows: dict[TopicPartition, Window] = {}
         self._crowded: set[int] = set()
         self._reader: GroupReader | None = None
+        #: Set once the group has given us our share, be it nothing.
+        self.joined = asyncio.Event()
 
     async def run(self, hold: Hold) -> None:
         """Run hold on the tiers until cancelled; after an error the group is joined anew."""
@@ -151,6 +153,7 @@ class KafkaTierLog:
         return {tp: window.committable for tp, window in self._windows.items()}
 
     def _assigned(self, starts: Mapping[TopicPartition, int]) -> None:
+        self.joined.set()
         # Hold bounds what it keeps by itself, partition by partition.
         self._windows = {tp: Window(start, _UNBOUNDED, _UNBOUNDED) for tp, start in starts.items()}
 

@@ -40,9 +40,10 @@ class BatchConsumer(Consumer):
         self._opened = -1
         self._fetched_under = -1
         self._known: dict[TP, int] = {}
-        #: Clear while a fetch of our topics is under way, which may outlive its assignment.
-        self._stream_fetches = asyncio.Event()
+        #: Clear while a fetch of our topics, or of the changelog, is under way, which may outlive its assignment.
+        self._stream_fetches, self._changelog_fetches = asyncio.Event(), asyncio.Event()
         self._stream_fetches.set()
+        self._changelog_fetches.set()
         super().__init__(transport, *args, **kwargs)
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -57,19 +58,26 @@ class BatchConsumer(Consumer):
         self._fetched_under = self.app.consumer_generation_id
         if self._opened != self.app.consumer_generation_id:
             # Until the starts are known only the table's changelog is read: what was fetched too early would be dropped.
-            return await self._fetch({tp for tp in active if self._is_changelog_tp(tp)}, timeout)
+            changelog = {tp for tp in active if self._is_changelog_tp(tp)}
+            return await self._fetch(changelog, _POLL_S, self._changelog_fetches)
         full = {tp for tp in active if self.keeper.is_full(tp)}
-        self._stream_fetches.clear()
-        try:
-            return await self._fetch(active - full, _FULL_POLL_S if full else _POLL_S)
-        finally:
-            self._stream_fetches.set()
+        return await self._fetch(active - full, _FULL_POLL_S if full else _POLL_S, self._stream_fetches)
 
-    async def _fetch(self, wanted: set[TP], timeout_s: float) -> Mapping[TP, list[Any]]:
-        if wanted:
+    async def _fetch(self, wanted: set[TP], timeout_s: float, idle: asyncio.Event) -> Mapping[TP, list[Any]]:
+        if not wanted:
+            await self.sleep(_FULL_POLL_S)
+            return {}
+        idle.clear()
+        try:
             return await super()._getmany(wanted, timeout_s)  # type: ignore[no-any-return]
-        await self.sleep(_FULL_POLL_S)
-        return {}
+        finally:
+            idle.set()
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek for a recovery, once no fetch of the last assignment is left to carry the first records away."""
+        await self._changelog_fetches.wait()
+        await self._stream_fetches.wait()
+        await super().seek_wait(partitions)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield one message per partition batch; drop a batch only when the generation has changed (RULES 3)."""

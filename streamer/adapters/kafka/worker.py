@@ -98,7 +98,9 @@ class Worker:
         self._tasks.append(asyncio.create_task(job))
 
     async def _tell_ready(self, on_ready: Callable[[], None]) -> None:
-        await self._parts.ownership.ready.wait()
+        parts = self._parts
+        for joined in (parts.ownership.ready, parts.intake.joined, parts.tier_log.joined):
+            await joined.wait()
         on_ready()
 
     async def _until(self, stop: asyncio.Event) -> str | None:

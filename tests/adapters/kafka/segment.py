@@ -13,7 +13,7 @@ _CRC_AT, _CRC_FROM, _PAYLOAD_AT = 17, 21, 61
 
 def damage(data_dir: Path, topic: str, partition: int, offset: int, *, checksum: bool = True) -> None:
     """Overwrite the payload of the batch that begins at ``offset``; keep its checksum true unless told otherwise."""
-    (path,) = data_dir.rglob(f"{topic}-{partition}/00000000000000000000.log")
+    (path,) = data_dir.glob(f"*/{topic}-{partition}/00000000000000000000.log")
     content = path.read_bytes()
     at = 0
     while at < len(content):
