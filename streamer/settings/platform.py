@@ -59,7 +59,12 @@ class Kafka(Section):
     )
     commit_interval_s: float = Field(0.5, description="Seconds between commits of offsets.", gt=0, le=60)
     produce_timeout_s: float = Field(30, description="Seconds until a write without an ack is given up.", ge=1)
-    linger_ms: int = Field(2, description="Milliseconds that the producer waits to fill a batch.", ge=0, le=1_000)
+    linger_ms: int = Field(
+        0,
+        description="Milliseconds that a producer waits to fill a batch; what is written together goes together at 0 too.",
+        ge=0,
+        le=1_000,
+    )
     security: Security = Security()
 
 
