@@ -55,7 +55,7 @@ def test_default_file_environment_flag(tmp_path: Path) -> None:
         flags={"kafka.bootstrap_servers": "x:1", "kafka.linger_ms": None},
     )
     kafka = found.settings.kafka
-    assert (kafka.prefix, kafka.group, kafka.bootstrap_servers, kafka.linger_ms) == ("f.", "e", "x:1", 2)
+    assert (kafka.prefix, kafka.group, kafka.bootstrap_servers, kafka.linger_ms) == ("f.", "e", "x:1", 0)
     assert found.source("kafka.prefix") == str(path)
     assert found.source("kafka.group") == "env STREAMER_KAFKA__GROUP"
     assert found.source("kafka.bootstrap_servers") == "flag"
