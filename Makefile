@@ -27,7 +27,7 @@ up: $(RUNTIME) ## run everything on this machine: broker, topics, worker, demo r
 
 .PHONY: check
 check: lint ## what to run before each commit: lint, then the tests that need no broker
-	@$(BIN)/python -m pytest -q -n 2 -m "$(FAST)" $(ARGS)
+	@HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -q -n 2 -m "$(FAST)" $(ARGS)
 
 .PHONY: lint
 lint: $(DEV) ## format, lint, types and layers; changes nothing

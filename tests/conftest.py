@@ -12,4 +12,6 @@ pytest_plugins = ["tests.support.broker"] if find_spec("tests.support.broker") e
 # A build machine must give the same verdict twice; a developer's machine should find what nobody found yet.
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+# For `make check`: a fifth of the examples; `make test` tries them all.
+settings.register_profile("fast", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

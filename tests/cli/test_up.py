@@ -137,6 +137,7 @@ def pasted(directory: Path, line: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--port", "--receiver-port"])
 def test_a_port_that_was_asked_for_and_is_taken(tmp_path: Path, option: str) -> None:
     """One line names the port and the option, nothing is left running, and the exit code is 1."""

@@ -179,4 +179,4 @@ class LanesAgainstModel(RuleBasedStateMachine):
 
 
 TestLanesAgainstModel = LanesAgainstModel.TestCase
-TestLanesAgainstModel.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestLanesAgainstModel.settings = settings(stateful_step_count=50, deadline=None)

@@ -92,4 +92,4 @@ class WindowAgainstModel(RuleBasedStateMachine):
 
 
 TestWindowAgainstModel = WindowAgainstModel.TestCase
-TestWindowAgainstModel.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestWindowAgainstModel.settings = settings(stateful_step_count=50, deadline=None)

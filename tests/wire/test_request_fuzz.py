@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,7 +117,7 @@ def test_mutated_records() -> None:
     assert 300 < accepted < 4_500
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     st.none() | st.binary(max_size=200), st.lists(st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=60)))
 )
@@ -132,7 +133,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.dictionaries(st.sampled_from([path.split(".")[-1] for path in ALLOWED]), json_values, max_size=5))
 def test_any_json_in_any_field(record: dict[str, object]) -> None:
     """Any JSON value in any field is taken, or refused with that field named."""
@@ -143,6 +144,7 @@ def test_any_json_in_any_field(record: dict[str, object]) -> None:
         assert outcome.field.split(".")[-1] in outcome.reason
 
 
+@pytest.mark.slow
 def test_bombs() -> None:
     """Nesting, numbers, repeated names and thousands of entries are read in bounded depth."""
     for value in (

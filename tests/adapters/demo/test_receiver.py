@@ -60,6 +60,7 @@ async def test_down_drops_the_connection(client: httpx.AsyncClient, told: Told) 
     assert told.calls == [("/down", None)]
 
 
+@pytest.mark.slow
 async def test_slow_answers_after_a_while(client: httpx.AsyncClient) -> None:
     """The slow target takes two seconds, and answers."""
     answer = await client.get("/slow")
