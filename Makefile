@@ -15,6 +15,8 @@ FAST := not broker and not scenario and not slow
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
+# Without its cache of compiled tests, each process of pytest rewrites every assertion anew.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help
 help: ## print this list
