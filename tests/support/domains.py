@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -18,10 +16,8 @@ from pathlib import Path
 
 import uvloop
 
-from streamer.adapters.demo.exchange import Answer, Arrival
-from streamer.adapters.demo.server import Server
-from tests.support.answers import PathAnswers
-from tests.support.arrival_log import ArrivalLog, LoggedArrival, read_arrivals
+from tests.support.arrival_log import LoggedArrival, read_arrivals
+from tests.support.receiver import serve
 from tests.support.waiting import until
 
 _START_S = 15.0
@@ -60,33 +56,13 @@ def _start(count: int, log: Path, said: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(words, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=out)
 
 
-async def _serve(count: int, log: Path) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    answers = PathAnswers()
-    with ArrivalLog(log) as written:
-
-        def respond(arrival: Arrival) -> Answer:
-            answer = answers(arrival)
-            written.add(arrival, answer)
-            return answer
-
-        servers = [Server(respond) for _ in range(count)]
-        print(json.dumps([await server.start() for server in servers]), flush=True)  # noqa: T201 - the parent waits
-        await stopped.wait()
-        for server in servers:
-            await server.stop()
-
-
 def main() -> None:
     """Run the receivers until SIGTERM."""
     parser = argparse.ArgumentParser(description="A fast HTTP receiver on many ports that logs its arrivals.")
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--log", type=Path, required=True)
     args = parser.parse_args()
-    uvloop.run(_serve(args.count, args.log))
+    uvloop.run(serve([0] * args.count, args.log, json.dumps))
 
 
 if __name__ == "__main__":

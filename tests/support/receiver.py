@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -71,7 +71,8 @@ async def running_receiver() -> AsyncIterator[Receiver]:
         await receiver.server.stop()
 
 
-async def _serve(port: int, log: Path) -> None:
+async def serve(ports: Sequence[int], log: Path, say: Callable[[list[str]], str]) -> None:
+    """Serve on each port, 0 for a free one, until told to stop; ``say`` makes the line for the parent of the URLs."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,10 +85,11 @@ async def _serve(port: int, log: Path) -> None:
             written.add(arrival, answer)
             return answer
 
-        server = Server(respond, port)
-        print(await server.start(), flush=True)  # noqa: T201 - the parent waits for this line
+        servers = [Server(respond, port) for port in ports]
+        print(say([await server.start() for server in servers]), flush=True)  # noqa: T201 - the parent waits for it
         await stopped.wait()
-        await server.stop()
+        for server in servers:
+            await server.stop()
 
 
 def main() -> None:
@@ -96,7 +98,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", type=Path, required=True)
     args = parser.parse_args()
-    uvloop.run(_serve(args.port, args.log))
+    uvloop.run(serve([args.port], args.log, lambda urls: urls[0]))
 
 
 if __name__ == "__main__":
