@@ -15,6 +15,7 @@ from faust.types import TP
 
 from streamer.adapters.kafka.keeper import FetchOptions, Keeper
 from streamer.adapters.kafka.lease import listen
+from streamer.adapters.kafka.starts import starting_offsets
 
 
 class _Consumer(Protocol):
@@ -87,19 +88,10 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
 
     async def _starts(self, tps: Sequence[TopicPartition]) -> dict[TP, int]:
         consumer = self._ensure_consumer()
-        found = await consumer._coordinator.fetch_committed_offsets(tps)
-        first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        fresh = end if self.consumer.options.from_latest else first
-        starts = {}
-        for tp in tps:
-            committed = found[tp].offset if tp in found else -1
-            start = committed if committed >= 0 else fresh[tp]
-            if not first[tp] <= start <= end[tp]:
-                self.log.warning("%s: committed offset %s is outside the log %s..%s", tp, start, first[tp], end[tp])
-                start = first[tp]
+        starts = await starting_offsets(consumer, tps, from_latest=self.consumer.options.from_latest)
+        for tp, start in starts.items():
             consumer.seek(tp, start)
-            starts[ensure_TP(tp)] = start
-        return starts
+        return {ensure_TP(tp): start for tp, start in starts.items()}
 
     async def seek_clamped(self, tp: TP, offset: int) -> int:
         """Seek to ``offset``, or to where the log begins now; return which."""

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from streamer.adapters.kafka.lease import HeartbeatLease, listen
+from streamer.adapters.kafka.starts import starting_offsets
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class GroupReader(ConsumerRebalanceListener):
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Begin each partition at its committed offset, and commit that offset where there was none."""
         self._lease.begin()
-        starts = await self._starts(list(assigned))
+        starts = await starting_offsets(self.consumer, list(assigned), from_latest=self._options.from_latest)
         # Without a pause in between: what was read before the seek is not ours yet, what is read after it is.
         for tp, start in starts.items():
             self.consumer.seek(tp, start)
@@ -136,20 +137,6 @@ class GroupReader(ConsumerRebalanceListener):
         self._known = dict.fromkeys(starts, _NEVER)
         self._on_assigned(starts)
         await self.commit()
-
-    async def _starts(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        if not tps:
-            return {}
-        consumer = self.consumer
-        found = await consumer._coordinator.fetch_committed_offsets(tps)
-        first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        fresh = end if self._options.from_latest else first
-        starts = {tp: (found[tp].offset if tp in found and found[tp].offset >= 0 else fresh[tp]) for tp in tps}
-        for tp, start in starts.items():
-            if not first[tp] <= start <= end[tp]:
-                log.warning("%s: committed offset %s is outside the log %s..%s", tp, start, first[tp], end[tp])
-                starts[tp] = first[tp]
-        return starts
 
     async def _commit_now_and_then(self) -> None:
         while True:
