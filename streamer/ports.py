@@ -9,7 +9,9 @@ from streamer.core.claims import ClaimEntry
 from streamer.core.delivery import Delivery
 from streamer.core.emit import Emit
 from streamer.core.entry import Entry
+from streamer.core.lane_memory import LaneMemory
 from streamer.core.outcome import Exchange
+from streamer.core.policy import SharedLimit
 
 
 class Clock(Protocol):
@@ -49,8 +51,8 @@ class Lease(Protocol):
         """Tell whether the last good heartbeat is recent enough."""
 
 
-#: One change of state: partition, key (a task's digest, or a claim's), and the new value or None for a tombstone.
-Change = tuple[int, bytes, Entry | ClaimEntry | None]
+#: One change of state: partition, key (a task's digest, a claim's or a lane's), and the new value or None for a tombstone.
+Change = tuple[int, bytes, Entry | ClaimEntry | LaneMemory | None]
 
 
 class Outbox(Protocol):
@@ -129,3 +131,16 @@ class Meter(Protocol):
 
     def count(self, name: str, amount: int = 1, label: str = "") -> None:
         """Add to a counter."""
+
+    def observe(self, name: str, value: float, label: str = "") -> None:
+        """Add a value to a distribution."""
+
+
+class SharedLimits(Protocol):
+    """Rates across domains, shared by all processes where there are several."""
+
+    async def reserve(self, limits: Sequence[SharedLimit], now_ms: int, horizon_ms: int) -> int | None:
+        """Take the next slot that all the limits have in common and return it, in epoch ms, not before ``now_ms``.
+
+        None when it lies beyond ``now_ms + horizon_ms``: then nothing is taken.
+        """

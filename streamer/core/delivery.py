@@ -16,7 +16,16 @@ class Why(StrEnum):
 
     SCHEDULED = "scheduled"
     RETRY = "retry"
+    #: The domain's rate is used up until its slot, or so many of its tasks wait that this one's turn is later.
+    RATE = "rate"
     LANE_FULL = "lane_full"
+    BACKLOG = "backlog"
+    #: The receiver asked for a pause (Retry-After), or an operator set one.
+    RETRY_AFTER = "retry_after"
+    PAUSED = "paused"
+    BREAKER = "breaker"
+    #: A limit across domains: a business's quota, a named policy's rate, a rate key.
+    SHARED_LIMIT = "shared_limit"
     FAULT = "fault"
     PARKED = "parked"
     CONTROL = "control"
@@ -39,6 +48,11 @@ class Delivery:
     ``attempt`` is the number of the next attempt, from 1. ``seen`` is False only on what intake or claim published: such a
     record may be the first that deliver sees of its task (RULES 1). ``epoch`` is the generation of the owner that
     published it. ``faults`` counts the unexpected errors of ours that this pass has met, for the growing wait (RULES 14).
+
+    ``promise_ms`` is the slot that the lane has promised it, by which it goes before fresh work. ``waits`` counts the
+    deferrals one after the other for an open breaker or a pause, for the growing wait (RULES 9). ``slot_ms`` is the slot that
+    it has taken of limits across domains and brings back (RULES 24). ``shard`` is fixed at intake (RULES 23).
+    ``revision`` is the generation that an update made, 0 where none did: what ``webhook-id`` is made of (RULES 33).
     """
 
     task_id: str
@@ -57,6 +71,10 @@ class Delivery:
     faults: int = 0
     promise_ms: int | None = None
     command_id: str | None = None
+    shard: int = 0
+    waits: int = 0
+    slot_ms: int | None = None
+    revision: int = 0
 
 
 def moved(
@@ -70,8 +88,15 @@ def moved(
     faults: int = 0,
     request: Request | None = None,
     command_id: str | None = None,
+    promise_ms: int | None = None,
+    waits: int = 0,
+    slot_ms: int | None = None,
+    revision: int | None = None,
 ) -> Delivery:
-    """Return the delivery as deliver publishes it again: seen, with a new due time and what else has changed."""
+    """Return the delivery as deliver publishes it again: seen, with a new due time and what else has changed.
+
+    A promise, a slot and the counts of waits and faults belong to one wait: they are gone unless given anew.
+    """
     return Delivery(
         task_id=delivery.task_id,
         business=delivery.business,
@@ -87,6 +112,10 @@ def moved(
         epoch=epoch,
         why=why,
         faults=faults,
-        promise_ms=delivery.promise_ms,
+        promise_ms=promise_ms,
         command_id=command_id,
+        shard=delivery.shard,
+        waits=waits,
+        slot_ms=slot_ms,
+        revision=revision if revision is not None else delivery.revision,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streamer.core.delivery import Delivery, Origin
+from streamer.core.figures import LaneFigures
 from streamer.core.lifecycle import TERMINAL, State
 from streamer.core.outcome import ErrorType, Exchange, Outcome
 
@@ -114,4 +115,28 @@ class UnreadableOf:
     at_ms: int
 
 
-Emit = ResultOf | FirstPass | Claim | Due | Held | DeadLetterOf | UnreadableOf
+@dataclass(frozen=True, slots=True)
+class LaneSignal:
+    """What one shard of a lane tells another: do not send before these instants (RULES 23); topic ``control``."""
+
+    lane: str
+    shard: int
+    partition: int
+    paused_until_ms: int
+    open_until_ms: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A recurring schedule's instant has come: a request on ``requests``, whose id derives from schedule and instant.
+
+    ``template`` is the schedule's request, as its owner wrote it: JSON bytes.
+    """
+
+    schedule: str
+    instant_ms: int
+    template: bytes
+
+
+Emit = ResultOf | FirstPass | Claim | Due | Held | DeadLetterOf | UnreadableOf | LaneSignal | Firing | LaneFigures

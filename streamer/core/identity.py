@@ -50,3 +50,8 @@ def event_id(task_id: str, generation: int, attempt: int, kind: str, salt: str =
 def content_hash(*parts: bytes) -> bytes:
     """Return 8 bytes that tell two requests apart (RULES 32)."""
     return _digest(*parts)[:8]
+
+
+def firing_id(schedule: str, instant_ms: int) -> str:
+    """Return the id of the task that a recurring schedule makes at an instant: the same however often it is made."""
+    return "sch_" + _digest(b"schedule", schedule.encode(), str(instant_ms).encode()).hex()

@@ -33,6 +33,6 @@ def lane_hash(lane: str) -> int:
     return murmur2(lane.encode()) & 0x7FFFFFFF
 
 
-def partition_of(lane: str, partitions: int) -> int:
-    """Return the lane's partition."""
-    return lane_hash(lane) % partitions
+def partition_of(lane: str, partitions: int, shard: int = 0) -> int:
+    """Return the partition of a lane, or of one of its shards: they follow the lane's own (RULES 23)."""
+    return (lane_hash(lane) + shard) % partitions

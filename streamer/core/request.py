@@ -45,7 +45,7 @@ class Request:
     """What is to be sent, until when it is worth sending, and how its answer is judged.
 
     ``headers`` keep the caller's order and spelling. ``body`` is the exact bytes that go on the wire.
-    ``metadata`` is the caller's own, carried into every result.
+    ``metadata`` is the caller's own, carried into every result. ``policy`` is the named policy it asked for.
     """
 
     url: str
@@ -61,3 +61,4 @@ class Request:
     sign: bool = False
     metadata: tuple[tuple[str, str], ...] = ()
     traceparent: str | None = None
+    policy: str | None = None

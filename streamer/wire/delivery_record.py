@@ -6,7 +6,8 @@ A field that has its default (in brackets) is left out; an unknown field is refu
     l  lane                  o  origin: [topic, partition, offset, timestamp]
     a  accepted at           d  due at                g  generation [1]       n  the next attempt [1]
     s  seen [false]          e  epoch [0]             w  why it waits [no]    f  faults [0]
-    p  promise [none]        c  command id [none]
+    p  promise [none]        c  command id [none]     sh shard [0]
+    wt waits [0]             sl slot [none]           rv revision [0]
 
 and the fields of the request, which normal_request describes.
 """
@@ -26,7 +27,7 @@ from streamer.wire.unreadable import UnreadableRecord
 VERSION = 1
 
 _FIELDS: dict[str, type] = {
-    **dict.fromkeys(("v", "a", "d", "g", "n", "e", "f", "p"), int),
+    **dict.fromkeys(("v", "a", "d", "g", "n", "e", "f", "p", "sh", "wt", "sl", "rv"), int),
     **dict.fromkeys(("t", "b", "bi", "l", "w", "c"), str),
     "o": list,
     "s": bool,
@@ -35,9 +36,9 @@ _FIELDS: dict[str, type] = {
 # What the table's entries and the sender can hold: a number beyond would raise there, as a fault of ours.
 _RANGES: dict[str, range] = {
     "v": range(VERSION, VERSION + 1),
-    **dict.fromkeys(("a", "d", "p"), range(1 << 53)),
+    **dict.fromkeys(("a", "d", "p", "sl"), range(1 << 53)),
     **dict.fromkeys(("g", "n"), range(1, 1 << 31)),
-    **dict.fromkeys(("e", "f"), range(1 << 31)),
+    **dict.fromkeys(("e", "f", "sh", "wt", "rv"), range(1 << 31)),
     **REQUEST_RANGES,
 }
 _ORIGIN = [str, int, int, int]
@@ -75,6 +76,14 @@ def encode_delivery(delivery: Delivery) -> bytes:
         record["p"] = delivery.promise_ms
     if delivery.command_id is not None:
         record["c"] = delivery.command_id
+    if delivery.shard:
+        record["sh"] = delivery.shard
+    if delivery.waits:
+        record["wt"] = delivery.waits
+    if delivery.slot_ms is not None:
+        record["sl"] = delivery.slot_ms
+    if delivery.revision:
+        record["rv"] = delivery.revision
     put_request(record, delivery.request)
     return orjson.dumps(record)
 
@@ -114,6 +123,10 @@ def delivery_of(record: Any) -> Delivery:
             get("f", 0),
             get("p"),
             get("c"),
+            get("sh", 0),
+            get("wt", 0),
+            get("sl"),
+            get("rv", 0),
         )
     except KeyError as error:
         field = str(error.args[0])

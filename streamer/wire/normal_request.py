@@ -8,6 +8,7 @@ core's change.
     k  timeout in ms         sc success codes [none]  ex expires at, epoch ms [none]
     pr priority [5]          rk rate key [none]       sg sign [false]
     md metadata: [[name, value]] [none]               tp traceparent [none]
+    po named policy [none]
     r  retry: [intervals in ms, [initial in ms, multiplier, max in ms, jitter], attempts, retry codes,
        fatal codes], each of them or null
 """
@@ -25,7 +26,7 @@ from streamer.wire.body_text import body_text, from_base64, to_base64
 from streamer.wire.unreadable import UnreadableRecord
 
 FIELDS: dict[str, type] = {
-    **dict.fromkeys(("u", "m", "x", "z", "rk", "tp"), str),
+    **dict.fromkeys(("u", "m", "x", "z", "rk", "tp", "po"), str),
     **dict.fromkeys(("h", "r", "sc", "md"), list),
     **dict.fromkeys(("k", "ex", "pr"), int),
     "sg": bool,
@@ -67,6 +68,8 @@ def put_request(record: dict[str, Any], request: Request) -> None:
         record["md"] = request.metadata
     if request.traceparent is not None:
         record["tp"] = request.traceparent
+    if request.policy is not None:
+        record["po"] = request.policy
 
 
 def take_request(record: dict[str, Any]) -> Request:
@@ -89,6 +92,7 @@ def take_request(record: dict[str, Any]) -> Request:
         get("sg", False),
         _pairs("md", record["md"]) if "md" in record else (),
         get("tp"),
+        get("po"),
     )
 
 

@@ -6,12 +6,26 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streamer.core.emit import Claim, DeadLetterOf, Due, Emit, FirstPass, Held, ResultOf, UnreadableOf
+from streamer.core.emit import (
+    Claim,
+    DeadLetterOf,
+    Due,
+    Emit,
+    Firing,
+    FirstPass,
+    Held,
+    LaneSignal,
+    ResultOf,
+    UnreadableOf,
+)
+from streamer.core.figures import LaneFigures
 from streamer.core.partitioning import partition_of
 from streamer.wire.dead_letter_record import encode_dead_letter
 from streamer.wire.delivery_headers import claim_headers, delivery_headers
 from streamer.wire.delivery_record import encode_delivery
+from streamer.wire.firing import encode_firing
 from streamer.wire.header_names import VERSION
+from streamer.wire.lane_record import encode_figures, encode_signal, lane_name
 from streamer.wire.result_record import encode_result, result_headers
 from streamer.wire.topics import Topics
 
@@ -53,7 +67,7 @@ class Encoder:
             case Held():
                 headers = delivery_headers(emit.delivery, emit.release_at_ms)
                 key = emit.delivery.lane.encode()
-                partition = self._lane_partition(emit.partition, emit.delivery.lane)
+                partition = self._lane_partition(emit.partition, emit.delivery.lane, emit.delivery.shard)
                 topic = self._topics.retry(emit.tier)
                 return OutRecord(topic, encode_delivery(emit.delivery), key, partition, headers)
             case Claim():
@@ -65,18 +79,26 @@ class Encoder:
                 return self._dead(emit, key, self._by_task(key))
             case UnreadableOf():
                 return self._dead(emit, emit.key, emit.partition % self._partitions)
+            case LaneSignal():
+                key = emit.lane.encode()
+                return OutRecord(self._topics.control, encode_signal(emit), key, emit.partition, [(VERSION, b"1")])
+            case LaneFigures():
+                return OutRecord(self._topics.lanes, encode_figures(emit), lane_name(emit.lane, emit.shard).encode())
+            case Firing():
+                return OutRecord(self._topics.requests, encode_firing(emit), emit.schedule.encode())
 
     def _on_lane(self, topic: str, emit: FirstPass | Due) -> OutRecord:
         delivery = emit.delivery
-        partition = self._lane_partition(emit.partition if isinstance(emit, Due) else None, delivery.lane)
+        given = emit.partition if isinstance(emit, Due) else None
+        partition = self._lane_partition(given, delivery.lane, delivery.shard)
         key = delivery.lane.encode()
         return OutRecord(topic, encode_delivery(delivery), key, partition, delivery_headers(delivery))
 
     def _dead(self, emit: DeadLetterOf | UnreadableOf, key: bytes | None, partition: int) -> OutRecord:
         return OutRecord(self._topics.dead_letter, encode_dead_letter(emit), key, partition, [(VERSION, b"1")])
 
-    def _lane_partition(self, partition: int | None, lane: str) -> int:
-        return partition if partition is not None else partition_of(lane, self._partitions)
+    def _lane_partition(self, partition: int | None, lane: str, shard: int) -> int:
+        return partition if partition is not None else partition_of(lane, self._partitions, shard)
 
     def _by_task(self, key: bytes) -> int:
         return zlib.crc32(key) % self._partitions

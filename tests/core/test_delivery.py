@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 from streamer.core.delivery import Delivery, Origin, Why, moved
 from streamer.core.emit import Because, ResultOf
@@ -28,13 +29,18 @@ FULL = Delivery(
     faults=7,
     promise_ms=NOW_MS + 8,
     command_id="cmd_1",
+    shard=2,
+    waits=3,
+    slot_ms=NOW_MS + 9,
+    revision=4,
 )
 
 
 def test_moved_delivery_is_seen_and_keeps_what_is_not_named() -> None:
     """RULES 1: what deliver publishes carries ``seen``; whatever tells the task apart stays as it was."""
     again = moved(FULL, due_at_ms=NOW_MS + 9, epoch=10, why=None)
-    assert again == replace(FULL, due_at_ms=NOW_MS + 9, epoch=10, why=None, seen=True, faults=0, command_id=None)
+    of_one_wait: dict[str, Any] = {"faults": 0, "waits": 0, "promise_ms": None, "slot_ms": None, "command_id": None}
+    assert again == replace(FULL, due_at_ms=NOW_MS + 9, epoch=10, why=None, seen=True, **of_one_wait)
 
 
 def test_moved_delivery_takes_every_change() -> None:

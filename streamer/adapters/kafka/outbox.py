@@ -8,6 +8,7 @@ from streamer.adapters.kafka.producer import DurableProducer
 from streamer.core.claims import ClaimEntry, pack_claim
 from streamer.core.emit import Emit
 from streamer.core.entry import Entry, pack
+from streamer.core.lane_memory import LaneMemory, pack_lane
 from streamer.ports import Change
 from streamer.wire.outgoing import OutRecord
 
@@ -38,7 +39,9 @@ class KafkaOutbox:
             self._on_logged(metadata.partition, metadata.offset)
 
 
-def _value(value: Entry | ClaimEntry | None) -> bytes | None:
+def _value(value: Entry | ClaimEntry | LaneMemory | None) -> bytes | None:
     if value is None:
         return None
+    if isinstance(value, LaneMemory):
+        return pack_lane(value)
     return pack(value) if isinstance(value, Entry) else pack_claim(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,14 @@ GAUGES = (
 )
 
 
+DISTRIBUTIONS = (
+    Metric("due_lateness_seconds", None, "How long after its due time a call began, of calls that no limit held back."),
+)
+
+#: Upper bounds of the buckets, in seconds.
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 60)
+
+
 class PrometheusMeter:
     """Implements the meter; an unknown name is an error at once, so that the table stays whole."""
 
@@ -60,6 +68,16 @@ class PrometheusMeter:
             )
             for metric in GAUGES
         }
+        self._distributions = {
+            metric.name: Histogram(
+                f"streamer_{metric.name}",
+                metric.help,
+                [metric.label] if metric.label else [],
+                registry=self.registry,
+                buckets=_BUCKETS,
+            )
+            for metric in DISTRIBUTIONS
+        }
         self._labelled: dict[tuple[str, str], Counter] = {}
 
     def count(self, name: str, amount: int = 1, label: str = "") -> None:
@@ -71,6 +89,11 @@ class PrometheusMeter:
                 counter = counter.labels(label)
             self._labelled[name, label] = counter
         counter.inc(amount)
+
+    def observe(self, name: str, value: float, label: str = "") -> None:
+        """Add a value to a distribution."""
+        distribution = self._distributions[name]
+        (distribution.labels(label) if label else distribution).observe(value)
 
     def gauge(self, name: str, value: float, label: str = "") -> None:
         """Set a gauge."""
