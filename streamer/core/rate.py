@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from streamer.core.duration import format_duration, parse_duration_ms
 
-_WRITTEN = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9}(?:\.[0-9]{1,3})?)?\s*(ms|[dhms])\s*")
+_WRITTEN = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9a-z. ]{1,40})")
 _ALLOWED = 'write an amount per interval: "10/s", "10/5s", "1000/m"'
 #: The slowest rate is one call in this long, the fastest a million a second.
 LONGEST_INTERVAL_MS = 86_400_000
@@ -45,7 +45,12 @@ def parse_rate(written: str) -> Rate:
     match = _WRITTEN.fullmatch(written)
     if match is None:
         raise ValueError(f"{written!r} is no rate: {_ALLOWED}")
-    rate = Rate(int(match[1]), parse_duration_ms(f"{match[2] or 1}{match[3]}"))
+    interval = match[2]
+    try:
+        interval_ms = parse_duration_ms(interval if interval[0].isdigit() else f"1{interval}")
+    except ValueError:
+        raise ValueError(f"{written!r} is no rate: {_ALLOWED}") from None
+    rate = Rate(int(match[1]), interval_ms)
     if not rate.amount or not rate.interval_ms:
         raise ValueError(f"{written!r} is no rate: amount and interval must be more than 0; a pause stops a domain")
     if rate.spacing_ms > LONGEST_INTERVAL_MS or rate.per_s > MOST_PER_S:

@@ -29,7 +29,7 @@ def test_rate_is_an_amount_per_interval(written: str, rate: Rate) -> None:
 )
 def test_what_is_no_rate_is_refused_with_what_is_allowed(written: str) -> None:
     """The message says how to write one, or from where to where it may be."""
-    with pytest.raises(ValueError, match=r"is no (rate|duration)"):
+    with pytest.raises(ValueError, match="is no rate"):
         parse_rate(written)
 
 
