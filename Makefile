@@ -10,7 +10,7 @@ LOCK := $(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.11
 
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
-FAST := not broker and not scenario and not slow
+FAST := not broker and not scenario and not slow and not redis
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -60,7 +60,7 @@ bench: $(DEV) ## measure throughput, CPU and latency on this machine  (ARGS: fla
 
 .PHONY: deps
 deps: ## install the system packages that tests need, where apt and root are at hand
-	@tools/system_packages kcat
+	@tools/system_packages kcat redis-server
 
 .PHONY: venv
 venv: $(DEV) ## make .venv with everything for work on the code

@@ -10,6 +10,8 @@ from typing import Any
 from streamer.adapters.http.clients import ClientOptions
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.adapters.http.sender import PyreqwestSender
+from streamer.adapters.kafka.config_log import ConfigLog
+from streamer.adapters.kafka.config_state import ConfigState
 from streamer.adapters.kafka.faust_app import make_app
 from streamer.adapters.kafka.group_reader import ReaderOptions
 from streamer.adapters.kafka.instance_lock import InstanceLock
@@ -22,18 +24,29 @@ from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.tier_log import KafkaTierLog
 from streamer.adapters.kafka.unreadable import decoders, unreadable_record
 from streamer.adapters.kafka.worker import Parts, Worker
+from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
+from streamer.adapters.redis.client import RedisOptions
+from streamer.adapters.redis.shared_limits import RedisSharedLimits
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.store.marker_file import MarkerFile
 from streamer.adapters.system import SystemClock, SystemEntropy
+from streamer.core.put_off import Tuning
 from streamer.flow.claim import ClaimLimits, ClaimStage
 from streamer.flow.deliver import Deliver, DeliverLimits
 from streamer.flow.hold import Hold
 from streamer.settings.model import Settings
+from streamer.settings.policies import breaker_policy, lane_defaults
+from streamer.wire.config_record import Installation
 from streamer.wire.limits import Limits
 from streamer.wire.outgoing import Encoder
 from streamer.wire.request_reader import read_request
 from streamer.wire.topics import Topics
+
+_ALONE = (
+    "redis.url is not set: this worker keeps limits across domains by itself, so that several workers together exceed "
+    "them. Set redis.url, unless this is the only worker"
+)
 
 
 class Groups:
@@ -109,6 +122,7 @@ def make_worker(plan: Plan) -> Worker:
         ownership.logged(partition, offset)
 
     outbox = KafkaOutbox(producer, encode, plan.topics.tasks_changelog, logged)
+    config, shared = _config(plan, meter), _shared_limits(plan, meter)
     deliver = Deliver(
         clock=clock,
         entropy=SystemEntropy(),
@@ -116,16 +130,20 @@ def make_worker(plan: Plan) -> Worker:
         outbox=outbox,
         marker=marker,
         meter=meter,
-        limits=DeliverLimits(own.max_in_flight, own.domain_concurrency, plan.topics.tiers),
+        shared=shared,
+        policies=config.current,
+        limits=_deliver_limits(plan),
     )
     claims = plan.settings.claims
     claim = ClaimStage(clock, outbox, meter, ClaimLimits(claims.unique_for.ms // 1000, claims.per_business_cap))
     ownership = _ownership(plan, deliver, claim, producer, lease, clock, meter)
-    intake, intake_producer = _intake(plan, encode, clock, meter)
+    intake, intake_producer = _intake(plan, encode, clock, meter, config)
     tier_log, hold_producer = _tier_log(plan, encode, clock, meter)
     return Worker(
         Parts(
             client_options=plan.client_options,
+            config=config,
+            config_deadline_s=plan.settings.kafka.produce_timeout_s,
             intake_group=plan.groups.intake,
             requests_topic=plan.topics.requests,
             deliver_topics=list(_sources(plan.topics)),
@@ -143,7 +161,21 @@ def make_worker(plan: Plan) -> Worker:
             producers=(producer, intake_producer, hold_producer),
             app=_faust_app(plan, ownership),
             drain_s=plan.settings.kafka.drain_deadline_s,
+            shared=shared,
         )
+    )
+
+
+def _deliver_limits(plan: Plan) -> DeliverLimits:
+    own, lanes = plan.settings.worker, plan.settings.lanes
+    return DeliverLimits(
+        in_flight=own.max_in_flight,
+        rate=own.max_rate,
+        tuning=Tuning(horizon_ms=lanes.horizon.ms, queue_ms=lanes.queue.ms),
+        retry_after_cap_ms=lanes.retry_after_cap.ms,
+        tiers=plan.topics.tiers,
+        partitions=plan.topics.partitions,
+        worker=plan.name,
     )
 
 
@@ -196,15 +228,23 @@ def _faust_app(plan: Plan, ownership: Ownership) -> Any:
     )
 
 
+def _config(plan: Plan, meter: PrometheusMeter) -> ConfigLog:
+    defaults = lane_defaults(plan.settings)
+    place = Installation(plan.limits, breaker_policy(plan.settings.lanes.breaker))
+    state = ConfigState(defaults, place, plan.topics.partitions, meter)
+    return ConfigLog(plan.client_options, plan.topics.config, state)
+
+
 def _intake(
-    plan: Plan, encode: Encoder, clock: SystemClock, meter: PrometheusMeter
+    plan: Plan, encode: Encoder, clock: SystemClock, meter: PrometheusMeter, config: ConfigLog
 ) -> tuple[KafkaIntake, DurableProducer]:
     lease = HeartbeatLease(plan.settings.kafka.session_timeout_s)
     producer = plan.producer(lease)
     intake = KafkaIntake(
         plan.reader(plan.groups.intake, [plan.topics.requests], read_committed=True),
         cluster_id=plan.cluster_id,
-        read=lambda value, headers, now_ms: read_request(value, headers, plan.limits, now_ms),
+        read=lambda value, headers, now_ms, book: read_request(value, headers, plan.limits, now_ms, book),
+        policies=config.current,
         encode=encode,
         producer=producer,
         lease=lease,
@@ -240,9 +280,35 @@ def _sender(settings: Settings, clock: SystemClock) -> PyreqwestSender:
             allow_hosts=frozenset(http.allow_hosts),
             allow_cidrs=tuple(http.allow_cidrs),
         ),
-        options=ClientOptions(connect_timeout_ms=http.connect_timeout.ms, idle_per_host=http.idle_per_domain),
+        options=ClientOptions(
+            connect_timeout_ms=http.connect_timeout.ms,
+            idle_timeout_ms=http.keep_alive.ms,
+            idle_per_host=http.idle_per_domain,
+            idle_total=http.idle_total,
+        ),
         user_agent=http.user_agent,
         timeout_cap_ms=http.total_timeout_cap.ms,
         keep_bytes=http.max_response_bytes,
         client_limit=http.clients_max,
     )
+
+
+def _shared_limits(plan: Plan, meter: PrometheusMeter) -> MemorySharedLimits | RedisSharedLimits:
+    """Return where limits across domains are kept: in Redis if it is set, else in this process."""
+    own, redis = plan.settings.worker, plan.settings.redis
+    if redis.url is None:
+        # A worker does not know of the others; these are the signs that there may be some.
+        several = own.processes > 1 or own.instance_id is not None or plan.name != "0"
+        return MemorySharedLimits(notice=_ALONE if several else "")
+    options = RedisOptions(
+        hosts=redis.url.hosts,
+        master=redis.url.master,
+        tls=redis.url.tls,
+        user=redis.url.user,
+        password=redis.password.get_secret_value() if redis.password else None,
+        sentinel_password=redis.sentinel_password.get_secret_value() if redis.sentinel_password else None,
+        database=redis.url.database,
+        cafile=redis.cafile,
+        timeout_ms=redis.timeout.ms,
+    )
+    return RedisSharedLimits(options, meter, prefix=redis.prefix, fallback_share=redis.fallback_share)

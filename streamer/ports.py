@@ -87,6 +87,9 @@ class Table(Protocol):
     def open(self) -> Iterator[tuple[bytes, Entry]]:
         """Iterate entries of tasks that have not ended."""
 
+    def open_in(self, lane_hash: int) -> int:
+        """Count the entries of a lane's tasks that have not ended."""
+
 
 class Claims(Protocol):
     """The claims of one partition, on disk beside the same changelog."""
@@ -134,6 +137,19 @@ class Meter(Protocol):
 
     def observe(self, name: str, value: float, label: str = "") -> None:
         """Add a value to a distribution."""
+
+
+class Calendar(Protocol):
+    """Knows cron expressions and time zones."""
+
+    def next_after(self, cron: str, time_zone: str, after_ms: int) -> int | None:
+        """Return the first instant after ``after_ms``, in epoch ms; None when there is none in sight."""
+
+    def check_cron(self, cron: str) -> None:
+        """Raise ValueError, with what is allowed, unless it is an expression that comes true some day."""
+
+    def check_zone(self, time_zone: str) -> None:
+        """Raise ValueError, with what is allowed, unless the time zone is known."""
 
 
 class SharedLimits(Protocol):

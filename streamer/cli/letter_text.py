@@ -65,7 +65,7 @@ def whole(letter: Letter, note: str | None) -> dict[str, Any]:
         shown |= {"business": delivery.business, "attempts": delivery.attempt}
         if delivery.business_id is not None:
             shown["business_id"] = delivery.business_id
-        shown["request"] = _request(delivery.request)
+        shown["request"] = shown_request(delivery.request)
         shown["result"] = content.result
         return shown
     for name, raw in (("key", content.key), ("value", content.value)):
@@ -89,7 +89,8 @@ def as_text(shown: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _request(request: Request) -> dict[str, Any]:
+def shown_request(request: Request) -> dict[str, Any]:
+    """Return a request as people may see it, secret header values masked."""
     shown: dict[str, Any] = {
         "method": request.method,
         "url": request.url,

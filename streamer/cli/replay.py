@@ -146,6 +146,17 @@ def replay_command(delivery: Delivery, expect_generation: int, now_ms: int, *, f
     )
 
 
+def control_record(command: Command, control: str, partitions: int, shard: int) -> OutRecord:
+    """Return a command as `control` carries it, in the partition where the task's shard of the lane is owned."""
+    return OutRecord(
+        control,
+        encode_command(command),
+        command.lane.encode(),
+        partition_of(command.lane, partitions, shard),
+        [(VERSION_HEADER, b"%d" % VERSION)],
+    )
+
+
 class Pace:
     """Spreads commands evenly; time lost to a slow broker is not made up for by a burst."""
 
@@ -163,15 +174,9 @@ class Pace:
 
 
 async def _write(appender: Appender, letter: Letter, command: Command, control: str, partitions: int) -> Told:
-    record = OutRecord(
-        control,
-        encode_command(command),
-        command.lane.encode(),
-        partition_of(command.lane, partitions),
-        [(VERSION_HEADER, b"%d" % VERSION)],
-    )
+    shard = command.delivery.shard if command.delivery else 0
     try:
-        (at,) = await appender.append([record])
+        (at,) = await appender.append([control_record(command, control, partitions, shard)])
     except RecordTooLarge as error:
         return Told(letter, f"{FAILED}: {error}")
     return Told(letter, command_id=command.command_id, at=at)

@@ -14,7 +14,7 @@ class WrongFlag(ValueError):
 
 
 def record_of(
-    url: str,
+    url: str | None,
     *,
     headers: Sequence[str] = (),
     json_body: str | None = None,

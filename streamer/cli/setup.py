@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from streamer.core.codes import Codes, parse_codes
 from streamer.core.ladder import Tier, make_ladder
+from streamer.core.policy import Policy
 from streamer.core.request import Backoff, RetryPolicy
 from streamer.settings.delivery import Retry
 from streamer.settings.model import Settings
+from streamer.settings.policies import lane_defaults
 from streamer.wire.limits import Limits
 from streamer.wire.topics import Retention, Topics
 
@@ -63,6 +66,23 @@ def limits_of(settings: Settings) -> Limits:
         backoff_attempts=retry.backoff.max_attempts,
         retries=retry.max_retries_cap,
         unlimited_attempts=retry.allow_unlimited,
+    )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return all that the settings say where no record on `config` does, as people are shown it.
+
+    A worker takes the lane's part alone as a policy: the rest is in the limits, which it reads requests with.
+    """
+    limits = limits_of(settings)
+    return replace(
+        lane_defaults(settings),
+        priority=limits.priority,
+        timeout_ms=limits.timeout_ms,
+        retry=limits.retry,
+        retry_codes=parse_codes(settings.retry.retry_codes),
+        success_codes=parse_codes(["2xx"]),
+        sign=False,
     )
 
 

@@ -28,7 +28,8 @@ def currency(delivery: Delivery, content: bytes, entry: Entry | None) -> Currenc
 
     Only what intake or claim published may be the first of its task: a ``seen`` record without an entry belongs to a task
     that has ended and been forgotten. A first-seen record with an entry has been handled, since an entry is written only
-    after what follows from its record.
+    after what follows from its record; but one of a higher generation than that in which the task moved away is the task
+    coming back from another lane (RULES 7).
     """
     if entry is None:
         return Currency.NOT_CURRENT if delivery.seen else Currency.CURRENT
@@ -41,6 +42,8 @@ def currency(delivery: Delivery, content: bytes, entry: Entry | None) -> Currenc
 def _first_seen(delivery: Delivery, content: bytes, entry: Entry) -> Currency:
     if entry.pre_entry:
         return Currency.CANCELLED_BEFORE
+    if entry.moved and delivery.generation > entry.generation:
+        return Currency.CURRENT
     origin = delivery.origin
     if (origin.partition, origin.offset) == (entry.request_partition, entry.request_offset):
         return Currency.NOT_CURRENT

@@ -77,6 +77,11 @@ class Delivery:
     revision: int = 0
 
 
+def webhook_id(delivery: Delivery) -> str:
+    """Return what tells the receiver that two calls mean the same: an update makes another one (RULES 33)."""
+    return f"{delivery.task_id}-g{delivery.revision}" if delivery.revision else delivery.task_id
+
+
 def moved(
     delivery: Delivery,
     *,

@@ -11,6 +11,7 @@ from streamer.core.delivery import Delivery, Origin
 from streamer.core.figures import LaneFigures
 from streamer.core.lifecycle import TERMINAL, State
 from streamer.core.outcome import ErrorType, Exchange, Outcome
+from streamer.core.schedule import Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +140,4 @@ class Firing:
     template: bytes
 
 
-Emit = ResultOf | FirstPass | Claim | Due | Held | DeadLetterOf | UnreadableOf | LaneSignal | Firing | LaneFigures
+Emit = ResultOf | FirstPass | Claim | Due | Held | DeadLetterOf | UnreadableOf | LaneSignal | Firing | LaneFigures | Cursor

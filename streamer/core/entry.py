@@ -1,4 +1,4 @@
-"""A task's entry in deliver's table: what the changelog keeps of it, packed in 42 bytes.
+"""A task's entry in deliver's table: what the changelog keeps of it, packed in 46 bytes.
 
 Must not know where entries are kept, nor the topics and windows behind its offsets.
 """
@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from streamer.core.lifecycle import TERMINAL, State
 
-_LAYOUT = struct.Struct("<IIIBBII8sIHIH")
+_LAYOUT = struct.Struct("<IIIBBII8sIHIHI")
 ENTRY_BYTES = _LAYOUT.size
+_LANE_AT = struct.calcsize("<IIIBBII8s")
 
 #: Set on an entry that a command made before its task was seen (RULES 25).
 PRE_ENTRY = 1
+#: Set on an entry whose task has gone on in another lane; it ended here only (RULES 7).
+MOVED = 2
 #: Stands for "no request record": a task that only a command brought.
 NO_PARTITION = 0xFFFF
 _OFFSET_LIMIT = 1 << 48
@@ -28,7 +31,8 @@ class Entry:
     ``epoch`` is the generation of the owner that wrote the entry. ``updated_s`` and ``due_s`` are epoch seconds.
     ``content`` tells a duplicate with other content (RULES 32). ``lane`` is the hash that partitions the lane, so that a
     move to other partition counts can re-key the table (RULES 37). The request's offset must be committed before the entry
-    may be forgotten (RULES 11).
+    may be forgotten (RULES 11). ``command`` is the mark of the command that made this generation or cancelled it, 0 where
+    none did: a command that is read again is known by it.
     """
 
     generation: int
@@ -42,6 +46,7 @@ class Entry:
     lane: int
     request_partition: int
     request_offset: int
+    command: int = 0
 
     @property
     def terminal(self) -> bool:
@@ -52,6 +57,11 @@ class Entry:
     def pre_entry(self) -> bool:
         """Tell whether a command made the entry before its task was seen."""
         return bool(self.flags & PRE_ENTRY)
+
+    @property
+    def moved(self) -> bool:
+        """Tell whether the task has gone on in another lane."""
+        return bool(self.flags & MOVED)
 
 
 def pack(entry: Entry) -> bytes:
@@ -69,7 +79,13 @@ def pack(entry: Entry) -> bytes:
         entry.request_partition,
         entry.request_offset & 0xFFFFFFFF,
         entry.request_offset >> 32,
+        entry.command,
     )
+
+
+def packed_lane(value: bytes) -> int:
+    """Return the lane's hash of a packed entry, without reading the rest."""
+    return int.from_bytes(value[_LANE_AT : _LANE_AT + 4], "little")
 
 
 def unpack(value: bytes) -> Entry:
@@ -89,6 +105,7 @@ def unpack(value: bytes) -> Entry:
         lane=fields[8],
         request_partition=fields[9],
         request_offset=fields[10] | fields[11] << 32,
+        command=fields[12],
     )
 
 

@@ -47,6 +47,13 @@ def event_id(task_id: str, generation: int, attempt: int, kind: str, salt: str =
     return "evt_" + _digest(task_id.encode(), f"{generation}\0{attempt}\0{kind}\0{salt}".encode()).hex()
 
 
+def command_mark(command_id: str | None) -> int:
+    """Return 32 bits by which an entry knows its command; 0 for none, and for no command."""
+    if command_id is None:
+        return 0
+    return int.from_bytes(_digest(b"command", command_id.encode())[:4], "big") or 1
+
+
 def content_hash(*parts: bytes) -> bytes:
     """Return 8 bytes that tell two requests apart (RULES 32)."""
     return _digest(*parts)[:8]

@@ -1,94 +1,300 @@
-"""All lanes of a worker under one common cap, which lanes that wait for it share in turns.
+"""All lanes of a worker: who may begin now, who waits, and who must wait elsewhere.
 
 Must not know what an item is, how it is sent, nor the time.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from math import inf
 from typing import Generic
 
-from streamer.core.lane import Item, Lane
+from streamer.core.gcra import Gcra
+from streamer.core.grant import Grant, Turn
+from streamer.core.health import Health
+from streamer.core.lane import Lane
+from streamer.core.lane_book import LaneBook
+from streamer.core.policy_book import PolicyBook
+from streamer.core.put_off import PutOff, Tuning
+from streamer.core.rate import Rate, usual_burst
+from streamer.core.waiting import Item, Waiting
+
+#: Stands between business and policy in the name of one who takes turns; no name has it.
+_OF_POLICY = "\0"
+#: Idle lanes are kept this long for what they have measured, and no more of them than this.
+IDLE_MS = 60_000
+MOST_IDLE = 10_000
 
 
 class Lanes(Generic[Item]):
-    """Lanes by key, made when first needed and forgotten when idle.
+    """Lanes by key, made when first needed and forgotten when idle, under one cap on calls at once and one on their rate.
 
-    Invariant: a lane stands in ``_turns``, once, exactly while it could start an item but for the common cap;
-    while there is room under the cap ``_turns`` is empty.
+    Invariant: a lane in ``_turns`` stands there once. Every lane with somebody waiting is in ``_touched``, in ``_turns``, has a
+    wake, waits for a call of its own to end, or is in ``_blocked`` by the caps of its businesses.
     """
 
-    __slots__ = ("_lanes", "_turns", "limit_per_lane", "limit_total", "running")
+    __slots__ = (
+        "_blocked", "_by_cap", "_count", "_gone", "_in_turns", "_lanes", "_limiter", "_policies", "_seen",
+        "_sequence", "_stale", "_touched", "_tuning", "_turns", "_wakes", "active", "changed", "erased",
+        "limit_total", "running",
+    )  # fmt: skip
 
-    def __init__(self, limit_per_lane: int, limit_total: int) -> None:
-        if limit_per_lane < 1 or limit_total < 1:
-            raise ValueError(f"limits are {limit_per_lane} per lane, {limit_total} in all: allowed is 1 or more")
-        self.limit_per_lane = limit_per_lane
+    def __init__(
+        self,
+        policies: Callable[[], PolicyBook],
+        limit_total: int,
+        rate_total: Rate | None = None,
+        tuning: Tuning | None = None,
+        stale: Callable[[Item, float], bool] = lambda _item, _now_ms: False,
+    ) -> None:
+        if limit_total < 1:
+            raise ValueError(f"the limit is {limit_total} in all: allowed is 1 or more")
         self.limit_total = limit_total
         self.running = 0
-        self._lanes: dict[str, Lane[Item]] = {}
-        self._turns: deque[str] = deque()
+        self._policies = policies
+        self._stale = stale
+        self._seen = policies()
+        self._tuning = tuning or Tuning()
+        self._limiter = Gcra(rate_total, usual_burst(rate_total)) if rate_total is not None else None
+        self._lanes: dict[LaneBook, dict[str, Lane[Item]]] = {}
+        self._count = 0
+        self._touched: dict[Lane[Item], None] = {}
+        self._turns: deque[Lane[Item]] = deque()
+        self._in_turns: set[Lane[Item]] = set()
+        self._blocked: dict[Lane[Item], None] = {}
+        self._by_cap: dict[str, int] = {}
+        #: Lanes whose memory has changed since it was written, and keys that may leave the changelog.
+        self.changed: dict[Lane[Item], None] = {}
+        self.erased: list[tuple[LaneBook, bytes]] = []
+        #: Lanes whose figures may have changed.
+        self.active: dict[Lane[Item], None] = {}
+        self._gone: list[str] = []
+        self._wakes: list[tuple[float, int, Lane[Item]]] = []
+        self._sequence = count()
 
     def __repr__(self) -> str:
         return f"<Lanes {len(self)} running={self.running}/{self.limit_total} waiting={self.waiting}>"
 
     def __len__(self) -> int:
-        return len(self._lanes)
+        return self._count
 
-    def offer(self, lane_key: str, item: Item) -> bool:
-        """Tell whether the item may start now, which counts it as running; else it waits in its lane."""
-        lane = self._lanes.get(lane_key)
-        if lane is None:
-            lane = self._lanes[lane_key] = Lane(self.limit_per_lane)
-        if self.running < self.limit_total:
-            started = lane.offer(item)
-            self.running += started
-            return started
-        in_turns = lane.startable
-        lane.push(item)
-        if lane.startable and not in_turns:
-            self._turns.append(lane_key)
-        return False
+    def __iter__(self) -> Iterator[Lane[Item]]:
+        return (lane for lanes in self._lanes.values() for lane in lanes.values())
 
-    def release(self, lane_key: str) -> list[Item]:
-        """Note that one that ran in the lane has ended; return who may start, already counted as running."""
-        lane = self._lanes.get(lane_key)
+    def lane(self, domain: str, shard: int, book: LaneBook, now_ms: float) -> Lane[Item]:
+        """Return a domain's lane, or a shard's, made if need be from what the book knows."""
+        key = f"{domain}#{shard}" if shard else domain
+        lanes = self._lanes.get(book)
+        if lanes is None:
+            lanes = self._lanes[book] = {}
+        lane = lanes.get(key)
         if lane is None:
-            raise ValueError(f"nothing runs in lane {lane_key!r}: each start may end once")
-        in_turns = lane.startable
-        lane.end()
+            limits = self._seen.lane(domain)
+            lane = lanes[key] = Lane(key, limits, book, self._tuning, self._weight_of, now_ms)
+            self._count += 1
+        return lane
+
+    def offer(self, lane: Lane[Item], waiting: Waiting[Item]) -> None:
+        """Let an item wait in its lane until the next turn says what becomes of it."""
+        lane.queue.push(waiting)
+        self.active[lane] = None
+        self._touched[lane] = None
+
+    def _weight_of(self, taker: str) -> int:
+        return self._seen.business(taker.partition(_OF_POLICY)[0]).weight
+
+    def turn(self, now_ms: float) -> Turn[Item]:
+        """Look at every lane where something has changed or whose time has come."""
+        if self._policies() is not self._seen:
+            self._apply(now_ms)
+        turn: Turn[Item] = Turn([], [], [])
+        wakes = self._wakes
+        while wakes and wakes[0][0] <= now_ms:
+            at_ms, _, lane = heapq.heappop(wakes)
+            if lane.wake_ms == at_ms:
+                lane.wake_ms = inf
+                self._touched[lane] = None
+        touched, self._touched = self._touched, {}
+        for lane in touched:
+            self._look(lane, now_ms)
+        self._begin(turn, now_ms)
+        for lane in touched:
+            while len(lane.queue) and lane.overfull(now_ms):
+                worst = lane.queue.worst()
+                assert worst is not None
+                turn.put_off.append((worst.item, lane))
+        return turn
+
+    def _look(self, lane: Lane[Item], now_ms: float) -> None:
+        """Put a lane where it belongs: in the turns, or among the wakes."""
+        if lane in self._in_turns or not len(lane.queue):
+            return
+        at_ms, _ = lane.ready_ms(now_ms)
+        if at_ms <= now_ms:
+            self._turns.append(lane)
+            self._in_turns.add(lane)
+        elif at_ms < lane.wake_ms and at_ms != inf:
+            lane.wake_ms = at_ms
+            heapq.heappush(self._wakes, (at_ms, next(self._sequence), lane))
+
+    def _begin(self, turn: Turn[Item], now_ms: float) -> None:
+        turns, limiter = self._turns, self._limiter
+        while turns and self.running < self.limit_total:
+            if limiter is not None and limiter.next_ms(now_ms) > now_ms:
+                return
+            lane = turns.popleft()
+            self._in_turns.discard(lane)
+            if not len(lane.queue) or lane.ready_ms(now_ms)[0] > now_ms:
+                self._look(lane, now_ms)
+                continue
+            waiting = lane.queue.pop(self._may)
+            if waiting is None:
+                self._blocked[lane] = None
+                continue
+            if self._stale(waiting.item, now_ms):
+                # It takes no slot from those that are still worth sending.
+                turn.stale.append(waiting.item)
+                self._look(lane, now_ms)
+                continue
+            if limiter is not None:
+                limiter.take(now_ms)
+            turn.begun.append(self._grant(lane, waiting, now_ms))
+            self._look(lane, now_ms)
+
+    def _grant(self, lane: Lane[Item], waiting: Waiting[Item], now_ms: float) -> Grant[Item]:
+        self.running += 1
+        caps = tuple([cap for cap, _ in self._caps_of(waiting.business)])
+        for cap in caps:
+            self._by_cap[cap] = self._by_cap.get(cap, 0) + 1
+        return Grant(waiting.item, lane, lane.begin(now_ms), caps, now_ms)
+
+    def _may(self, taker: str) -> bool:
+        return all(self._by_cap.get(cap, 0) < limit for cap, limit in self._caps_of(taker))
+
+    def taker(self, business: str, policy: str | None) -> str:
+        """Return who takes turns in a lane: the business, or its part under a named policy that has a cap of its own."""
+        if policy is None or len(self._seen.caps(business, policy)) == len(self._seen.caps(business, None)):
+            return business
+        return f"{business}{_OF_POLICY}{policy}"
+
+    def _caps_of(self, taker: str) -> Sequence[tuple[str, int]]:
+        business, _, policy = taker.partition(_OF_POLICY)
+        return self._seen.caps(business, policy or None)
+
+    def next_ms(self) -> float:
+        """Return when something may change by time alone; inf if nothing will."""
+        at_ms = self._wakes[0][0] if self._wakes else inf
+        if self._turns and self._limiter is not None and self.running < self.limit_total:
+            at_ms = min(at_ms, self._limiter.next_ms(0.0))
+        return at_ms
+
+    def end(self, grant: Grant[Item], health: Health, now_ms: float, pause_ms: int | None = None) -> None:
+        """Note how a call ended; ``pause_ms`` is what a Retry-After asked for."""
+        if not grant.ended:
+            grant.lane.end(grant.permit, health, grant.begun_ms, now_ms, pause_ms)
+            self._note(grant.lane)
+            self._ended(grant)
+
+    def abandon(self, grant: Grant[Item], now_ms: float) -> None:
+        """Note that a call came to no end that says anything of the target: cancelled, or never on the wire."""
+        if not grant.ended:
+            grant.lane.abandon(grant.permit, now_ms)
+            self._ended(grant)
+
+    def _ended(self, grant: Grant[Item]) -> None:
+        grant.ended = True
         self.running -= 1
-        if lane.idle:
-            del self._lanes[lane_key]
-        elif lane.startable and not in_turns:
-            self._turns.append(lane_key)
-        return self._start()
+        for cap in grant.caps:
+            self._by_cap[cap] -= 1
+            if not self._by_cap[cap]:
+                del self._by_cap[cap]
+        lane = grant.lane
+        self.active[lane] = None
+        if len(lane.queue):
+            self._touched[lane] = None
+        elif not lane.running and self._count > MOST_IDLE and lane not in self.changed:
+            self._evict(lane, grant.begun_ms)
+        if self._blocked:
+            self._touched.update(self._blocked)
+            self._blocked.clear()
 
-    def _start(self) -> list[Item]:
-        started: list[Item] = []
-        while self._turns and self.running < self.limit_total:
-            lane_key = self._turns.popleft()
-            lane = self._lanes[lane_key]
-            started.append(lane.start())
-            self.running += 1
-            if lane.startable:
-                self._turns.append(lane_key)
-        return started
+    def drop(self, book: LaneBook | None = None) -> None:
+        """Forget who waits in the lanes of a book, or in all. What runs is not touched."""
+        for lane in self if book is None else self._lanes.get(book, {}).values():
+            lane.queue.drop(lambda _: True)
 
-    def drop(self, predicate: Callable[[Item], bool]) -> int:
-        """Forget the waiting items that the predicate names; return how many. What runs is not touched."""
-        dropped = sum(lane.drop(predicate) for lane in self._lanes.values())
-        self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.idle}
-        self._turns = deque(key for key in self._turns if key in self._lanes and self._lanes[key].startable)
-        return dropped
+    def close(self, book: LaneBook, now_ms: float) -> None:
+        """Forget who waits in the lanes of a book, and leave their memory with it."""
+        for lane in list(self._lanes.get(book, {}).values()):
+            lane.queue.drop(lambda _: True)
+            self.changed.pop(lane, None)
+            self._evict(lane, now_ms)
+        # Its figures are the next owner's to tell, and so is what its changelog may forget.
+        self._gone.clear()
+        self.erased = [(kept, digest) for kept, digest in self.erased if kept is not book]
+
+    def forget_idle(self, now_ms: float) -> int:
+        """Forget lanes that have been idle for a while, and leave their memory with their books; return how many."""
+        before_ms = now_ms - IDLE_MS
+        idle = [lane for lane in self if lane.idle and lane.idle_since_ms <= before_ms]
+        for lane in idle:
+            if lane not in self.changed:
+                self._evict(lane, now_ms)
+        return len(idle)
+
+    def _evict(self, lane: Lane[Item], now_ms: float) -> None:
+        lanes = self._lanes.get(lane.book, {})
+        if lanes.get(lane.key) is not lane:
+            # An earlier assignment's, whose calls end only now.
+            return
+        del lanes[lane.key]
+        self._count -= 1
+        if not lanes:
+            del self._lanes[lane.book]
+        self.active.pop(lane, None)
+        self._gone.append(lane.key)
+        erased = lane.book.keep(lane.memory(now_ms), int(now_ms))
+        if erased is not None:
+            self.erased.append((lane.book, erased))
+
+    def signal(self, lane: Lane[Item], paused_until_ms: int, open_until_ms: int, now_ms: float) -> None:
+        """Take what another shard of the domain has learnt."""
+        lane.pause(paused_until_ms)
+        lane.hold_off(open_until_ms, now_ms)
+        lane.told = True
+        self._note(lane)
+        self._touched[lane] = None
+
+    def put_off(self, lane: Lane[Item], waits: int, now_ms: float) -> PutOff:
+        """Decide until when one waits that does not fit its lane's queue."""
+        put_off = lane.put_off(waits, now_ms)
+        self._note(lane)
+        return put_off
+
+    def take_gone(self) -> list[str]:
+        """Return the lanes forgotten for being idle since the last time this was asked."""
+        gone, self._gone = self._gone, []
+        return gone
+
+    def _note(self, lane: Lane[Item]) -> None:
+        if lane.dirty:
+            lane.dirty = False
+            self.changed[lane] = None
+
+    def _apply(self, now_ms: float) -> None:
+        self._seen = self._policies()
+        for lane in self:
+            limits = self._seen.lane(lane.key.partition("#")[0])
+            if limits != lane.limits:
+                lane.apply(limits, now_ms)
+                lane.wake_ms = inf
+            if len(lane.queue):
+                self._touched[lane] = None
 
     @property
     def waiting(self) -> int:
         """How many items wait, in all lanes."""
-        return sum(lane.waiting for lane in self._lanes.values())
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing runs and nothing waits."""
-        return not self._lanes
+        return sum(len(lane.queue) for lane in self)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from streamer.core.identity import task_digest
+
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
@@ -36,3 +38,8 @@ def lane_hash(lane: str) -> int:
 def partition_of(lane: str, partitions: int, shard: int = 0) -> int:
     """Return the partition of a lane, or of one of its shards: they follow the lane's own (RULES 23)."""
     return (lane_hash(lane) + shard) % partitions
+
+
+def shard_of(task_id: str, shards: int) -> int:
+    """Return the shard of a lane that a task belongs to, for good (RULES 23)."""
+    return 0 if shards == 1 else int.from_bytes(task_digest(task_id)[:8], "big") % shards

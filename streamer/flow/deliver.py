@@ -6,46 +6,54 @@ import asyncio
 import logging
 import traceback
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from streamer.core.command import Command
-from streamer.core.control import answer
 from streamer.core.currency import Currency, currency
-from streamer.core.decide import decide, expired
-from streamer.core.delivery import Delivery, Why
-from streamer.core.judge import judge
+from streamer.core.delivery import Delivery
+from streamer.core.emit import LaneSignal
 from streamer.core.ladder import DEFAULT_TIERS, Tier
-from streamer.core.lanes import Lanes
 from streamer.core.partitioning import lane_hash
+from streamer.core.policy_book import PolicyBook
+from streamer.core.put_off import PutOff, Tuning
+from streamer.core.rate import Rate
 from streamer.flow import steps
+from streamer.flow.admission import Admission
+from streamer.flow.attempts import Attempts
 from streamer.flow.careful import Careful
+from streamer.flow.commands import command_step
+from streamer.flow.gate import Gate
+from streamer.flow.lane_keeper import LaneKeeper
 from streamer.flow.owned import Batch, Owned, Work, work_of
 from streamer.flow.settle import Settlement, Settler
-from streamer.ports import Clock, Entropy, Marker, Meter, Outbox, Sender
+from streamer.ports import Clock, Entropy, Marker, Meter, Outbox, Sender, SharedLimits
 
 log = logging.getLogger(__name__)
-
-#: A record found twice in hand alone when the process died waits this long, and is alarmed (RULES 14).
-PARK_MS = 12 * 3_600_000
-#: A due time this near is waited for in hand: two machines' clocks differ by less on most days.
-NEAR_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverLimits:
-    """Bounds of what is in flight, and the ladder of tiers."""
+    """Bounds of what is in flight, how lanes put off, and the ladder of tiers.
+
+    ``rate`` caps the calls of this process over all lanes. ``partitions`` is that of the topics that meet here, ``worker`` the
+    name that lanes are shown under.
+    """
 
     in_flight: int = 1_000
-    in_flight_per_domain: int = 20
+    rate: Rate | None = None
+    tuning: Tuning = field(default_factory=Tuning)
+    retry_after_cap_ms: int = 3_600_000
     tiers: Sequence[Tier] = DEFAULT_TIERS
+    partitions: int = 1
+    worker: str = ""
 
 
 class Deliver:
     """Takes batches of the partitions it owns, and brings every record to its settlement.
 
-    ``accept`` never waits: capacity is a queue in the lane, and a full window only keeps its partition from being fetched
-    (RULES 15).
+    ``accept`` never waits: capacity is a queue in the lane or a wait on a tier, and a full window only keeps its partition
+    from being fetched (RULES 15).
     """
 
     def __init__(
@@ -57,26 +65,59 @@ class Deliver:
         outbox: Outbox,
         marker: Marker,
         meter: Meter,
+        shared: SharedLimits,
+        policies: Callable[[], PolicyBook],
         limits: DeliverLimits,
     ) -> None:
         self._clock = clock
-        self._entropy = entropy
-        self._sender = sender
         self._marker = marker
         self._careful = Careful(marker, self._take, self._park)
         self._meter = meter
+        self._policies = policies
         self._limits = limits
-        self._lanes: Lanes[Work] = Lanes(limits.in_flight_per_domain, limits.in_flight)
+        self.gate = Gate(
+            clock,
+            policies,
+            in_flight=limits.in_flight,
+            rate=limits.rate,
+            tuning=limits.tuning,
+            begin=lambda grant: self._attempts.begin(grant, self.gate),
+            put_off=self._put_off,
+            stale=self._expire,
+        )
+        self.keeper = LaneKeeper(self.gate, outbox, clock, limits.partitions, limits.worker)
+        self._admission = Admission(
+            clock=clock,
+            entropy=entropy,
+            shared=shared,
+            policies=policies,
+            meter=meter,
+            gate=self.gate,
+            horizon_ms=limits.tuning.horizon_ms,
+            idle=self._idle,
+            settle=self._settle,
+            put_off=self._put_off,
+            now=self._now,
+        )
+        self._attempts = Attempts(
+            clock=clock,
+            entropy=entropy,
+            sender=sender,
+            meter=meter,
+            retry_after_cap_ms=limits.retry_after_cap_ms,
+            idle=self._idle,
+            settle=self._settle,
+            fault=self._fault,
+            now=self._now,
+        )
         self.settler = Settler(outbox, self._settled, self._unsettled)
-        self._running = 0
         self._draining = False
-        self._quiet = asyncio.Event()
-        self._quiet.set()
 
-    # Admission
+    # Records come
 
     def accept(self, batch: Batch, owned: Owned) -> None:
         """Take a batch in hand; each of its offsets will be finished, or belongs to the next owner."""
+        self.keeper.own(owned)
         window = batch.window
         span_end = self._marker.span_end(batch.source, batch.partition)
         for offset, size, item in batch.records:
@@ -93,6 +134,9 @@ class Deliver:
     def _take(self, work: Work) -> None:
         busy = work.owned.busy
         if work.digest in busy:
+            if isinstance(work.item, Command) and (queued := work.owned.queued.get(work.digest)):
+                self._overtake(queued, work)
+                return
             waiting = busy[work.digest]
             if waiting is None:
                 waiting = busy[work.digest] = deque()
@@ -101,106 +145,66 @@ class Deliver:
         busy[work.digest] = None
         self._hand(work)
 
-    def _hand(self, work: Work) -> None:
+    def _overtake(self, queued: Work, command: Work) -> None:
+        """Let a command to a task that waits in its lane be judged at once; the task follows, and finds what it came to."""
+        self.gate.leave(queued)
+        waiting = command.owned.busy[command.digest]
+        command.owned.busy[command.digest] = deque([queued, *(waiting or ())])
+        self._hand(command, queued)
+
+    def _hand(self, work: Work, queued: Work | None = None) -> None:
         if not work.owned.open:
             return
         try:
-            self._judge(work)
+            self._judge(work, queued)
         except Exception:
             self._fault(work, traceback.format_exc(limit=8))
 
-    def _judge(self, work: Work) -> None:
+    def _judge(self, work: Work, queued: Work | None) -> None:
         item, entry = work.item, work.owned.table.get(work.digest)
         if isinstance(item, Delivery):
             verdict = currency(item, work.content, entry)
             if verdict is Currency.CURRENT:
-                self._admit(work, item)
-            else:
-                self._meter.count("records_not_current", label=verdict.value)
-                self._settle(work, steps.not_current(work, item, verdict, entry, self._now(item.lane)))
+                self._admission.admit(work, item)
+                return
+            if item.promise_ms is not None:
+                self.gate.lane(item, work.owned).hand_on(item.promise_ms, self._clock.now_ms())
+            self._meter.count("records_not_current", label=verdict.value)
+            self._settle(work, *steps.not_current(work, item, verdict, entry, self._now(item.lane)))
         elif isinstance(item, Command):
             now = self._now(item.lane)
-            decided = answer(item, entry, now.ms, work.owned.epoch)
-            self._settle(work, steps.commanded(work, item, decided, entry, now))
+            if queued is not None and isinstance(queued.item, Delivery) and entry is None:
+                entry = steps.in_hand(queued, queued.item, now)
+            shards = self._policies().lane(item.delivery.lane).shards if item.delivery is not None else 1
+            self._settle(work, *command_step(work, item, entry, shards, self._limits.partitions, now))
+        elif isinstance(item, LaneSignal):
+            self.gate.signal(item, work.owned)
+            self._settle(work, (), None)
         else:
             self._meter.count("records_unreadable")
-            self._settle(work, ((item,), None))
+            self._settle(work, (item,), None)
 
-    def _admit(self, work: Work, delivery: Delivery) -> None:
-        now = self._now(delivery.lane)
-        if work.parked:
-            self._meter.count("records_parked")
-            detail = "the process died twice with this record in hand alone"
-            self._settle(work, steps.set_aside(work, delivery, Why.PARKED, now.ms + PARK_MS, detail, now))
-        elif expired(delivery, now.ms):
-            self._settle(work, steps.expired(work, delivery, now))
-        elif delivery.due_at_ms - now.ms > NEAR_MS:
-            self._settle(work, steps.deferred(work, delivery, now))
-        elif self._lanes.offer(delivery.lane, work):
-            self._start(work)
+    # What becomes of it
 
-    # The attempt
-
-    def _start(self, work: Work) -> None:
-        self._running += 1
-        self._quiet.clear()
-        task = asyncio.create_task(self._run(work))
-        work.owned.tasks.add(task)
-        # Not at the end of the task's own code: a task that is cancelled before its first step has none, and its place in
-        # the lane would be lost.
-        task.add_done_callback(lambda done: self._ended(work, done))
-
-    def _ended(self, work: Work, task: asyncio.Task[None]) -> None:
-        work.owned.tasks.discard(task)
-        self._running -= 1
-        assert isinstance(work.item, Delivery)
-        self._start_following(work.item.lane)
-        if not self._running:
-            self._quiet.set()
-
-    async def _run(self, work: Work) -> None:
+    def _put_off(self, work: Work, wait: PutOff, slot_ms: int | None = None) -> None:
         delivery = work.item
         assert isinstance(delivery, Delivery)
-        try:
-            await self._attempt(work, delivery)
-        except Exception:
-            self._fault(work, traceback.format_exc(limit=8))
+        self._meter.count("deferrals", label=wait.why.value)
+        slot_ms = slot_ms if slot_ms is not None else delivery.slot_ms
+        self._settle(work, *steps.put_off(work, delivery, wait, slot_ms, self._now(delivery.lane)))
 
-    async def _attempt(self, work: Work, delivery: Delivery) -> None:
-        early_ms = delivery.due_at_ms - self._clock.now_ms()
-        if early_ms > 0:
-            await self._clock.sleep_ms(early_ms)
-        if self._draining or not work.owned.may_act():
-            return
-        exchange = await self._sender.send(delivery)
-        now = self._now(delivery.lane)
-        judged = judge(delivery.request, exchange.end)
-        self._meter.count("attempts", label=judged.outcome.value)
-        decision = decide(delivery, judged, now.ms, self._entropy.unit())
-        self._settle(work, steps.attempted(work, delivery, exchange, judged, decision, now))
-
-    def _start_following(self, lane: str) -> None:
-        ready = deque(self._lanes.release(lane))
-        while ready:
-            work = ready.popleft()
-            delivery = work.item
-            assert isinstance(delivery, Delivery)
-            now = self._now(delivery.lane)
-            if expired(delivery, now.ms):
-                self._settle(work, steps.expired(work, delivery, now))
-                ready.extend(self._lanes.release(delivery.lane))
-            else:
-                self._start(work)
+    def _expire(self, work: Work) -> None:
+        assert isinstance(work.item, Delivery)
+        self._settle(work, *steps.expired(work, work.item, self._now(work.item.lane)))
 
     # Settlement
 
-    def _settle(self, work: Work, step: steps.Step) -> None:
-        emits, entry = step
-        if not emits and entry is None:
+    def _settle(self, work: Work, emits: steps.Emits, entry: steps.MaybeEntry, told: steps.Emits = ()) -> None:
+        if not emits and entry is None and not told:
             work.finish()
             self._settled(work)
         else:
-            self.settler.put(Settlement(work, emits, entry))
+            self.settler.put(Settlement(work, emits, entry, told))
 
     def _settled(self, work: Work) -> None:
         self._careful.settled(work, asyncio.get_running_loop().call_soon)
@@ -225,7 +229,7 @@ class Deliver:
     def _fault(self, work: Work, trace: str) -> None:
         self._meter.count("faults")
         if isinstance(work.item, Delivery):
-            self._settle(work, steps.faulted(work, work.item, trace, self._now(work.item.lane)))
+            self._settle(work, *steps.faulted(work, work.item, trace, self._now(work.item.lane)))
         else:
             self._meter.count("records_stuck")
 
@@ -247,6 +251,10 @@ class Deliver:
         await self._clock.sleep_ms(steps.FAULT_FIRST_MS)
         self.settler.put(settlement)
 
+    def _idle(self, work: Work) -> bool:
+        """Tell whether nothing of this may begin now."""
+        return self._draining or not work.owned.may_act()
+
     # Giving up
 
     async def drain(self, deadline_ms: float) -> bool:
@@ -257,9 +265,10 @@ class Deliver:
         self._draining = True
         try:
             async with asyncio.timeout(deadline_ms / 1000):
-                self._lanes.drop(lambda _: True)
-                await self._quiet.wait()
+                self.gate.empty()
+                await self._attempts.quiet.wait()
                 await self.settler.drained()
+                await self.keeper.flush()
                 return True
         except TimeoutError:
             return False
@@ -270,7 +279,8 @@ class Deliver:
 
     def give_up(self, owned: Owned) -> None:
         """Forget all work of a partition that is no longer ours."""
-        self._lanes.drop(lambda work: work.owned is owned)
+        self.gate.close(owned)
+        self.keeper.disown(owned)
         owned.close()
 
     def _now(self, lane: str) -> steps.Now:

@@ -10,10 +10,13 @@ from streamer.core.emit import Because, Claim, Emit, FirstPass, ResultOf, Unread
 from streamer.core.identity import business_task_id, claim_key, derived_task_id
 from streamer.core.lifecycle import State
 from streamer.core.outcome import Outcome
+from streamer.core.partitioning import shard_of
+from streamer.core.policy_book import PolicyBook
 from streamer.core.reading import Accepted, Refused
 from streamer.flow.owned import content_of
 
 _DECIDED_BY = "intake"
+_NO_POLICIES = PolicyBook()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,15 @@ class RawRequest:
         return Origin(self.topic, self.partition, self.offset, self.timestamp_ms)
 
 
-def admit(raw: RawRequest, reading: Accepted | Refused, now_ms: int) -> tuple[Emit, ...]:
-    """Return what a record becomes."""
+def admit(
+    raw: RawRequest, reading: Accepted | Refused, now_ms: int, book: PolicyBook = _NO_POLICIES
+) -> tuple[Emit, ...]:
+    """Return what a record becomes; its lane's shard is fixed here, for good."""
     if isinstance(reading, Refused):
         return refuse(raw, reading, now_ms)
+    task_id = _task_id(raw, reading)
     delivery = Delivery(
-        task_id=_task_id(raw, reading),
+        task_id=task_id,
         business=reading.business,
         business_id=reading.business_id,
         lane=reading.lane,
@@ -53,6 +59,7 @@ def admit(raw: RawRequest, reading: Accepted | Refused, now_ms: int) -> tuple[Em
         origin=raw.origin,
         accepted_at_ms=now_ms,
         due_at_ms=_due_at_ms(raw, reading, now_ms),
+        shard=shard_of(task_id, book.lane(reading.lane).shards),
     )
     if reading.id is None and reading.business_id is None:
         return (FirstPass(delivery),)

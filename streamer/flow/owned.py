@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 
 from streamer.core.command import Command
 from streamer.core.delivery import Delivery
-from streamer.core.emit import UnreadableOf
+from streamer.core.emit import LaneSignal, UnreadableOf
 from streamer.core.identity import content_hash, task_digest
+from streamer.core.lane import Lane
+from streamer.core.lane_book import LaneBook
+from streamer.core.waiting import Waiting
 from streamer.core.window import Window
 from streamer.ports import Claims, Lease, Table
 
@@ -19,16 +22,19 @@ class Owned:
     """What belongs to one assignment of one partition; the next assignment gets an object of its own (RULES 3, 7).
 
     ``epoch`` is the owner's generation. ``busy`` holds the digests of tasks in hand, each with those records that wait for
-    its end: an answer of ours may come back before its entry is written, and must be judged by the entry then.
+    its end: an answer of ours may come back before its entry is written, and must be judged by the entry then. ``queued``
+    holds those of them that wait in a lane, where a command finds them.
     """
 
     number: int
     epoch: int
     table: Table
     claims: Claims
+    lanes: LaneBook
     lease: Lease
     open: bool = True
     busy: dict[bytes, deque[Work] | None] = field(default_factory=dict)
+    queued: dict[bytes, Work] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     careful: dict[str, deque[Work]] = field(default_factory=dict)
     alone: dict[str, Work] = field(default_factory=dict)
@@ -43,11 +49,12 @@ class Owned:
         for task in self.tasks:
             task.cancel()
         self.busy.clear()
+        self.queued.clear()
         self.careful.clear()
         self.alone.clear()
 
 
-Item = Delivery | Command | UnreadableOf
+Item = Delivery | Command | UnreadableOf | LaneSignal
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +62,7 @@ class Work:
     """One record in hand, with the window that it was read under; a task keeps it to its end.
 
     ``parked`` tells that the process died twice with it in hand alone, so that it is set aside in place of being sent.
+    ``place`` is where it waits for its turn, while it does.
     """
 
     item: Item
@@ -65,6 +73,7 @@ class Work:
     source: str
     offset: int
     parked: bool = False
+    place: tuple[Lane[Work], Waiting[Work]] | None = None
 
     def finish(self) -> None:
         """Mark the record's offset done."""

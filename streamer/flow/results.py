@@ -60,10 +60,16 @@ def without_attempt(
 
 
 def of_command(
-    command: Command, generation: int, outcome: Outcome, state: State | None, because: Because, now_ms: int
+    command: Command,
+    generation: int,
+    outcome: Outcome,
+    state: State | None,
+    because: Because,
+    now_ms: int,
+    goes_on: Delivery | None = None,
 ) -> ResultOf:
-    """Return the answer to a command."""
-    delivery = command.delivery
+    """Return the answer to a command; ``goes_on`` is what the task goes on as."""
+    delivery = goes_on or command.delivery
     return ResultOf(
         task_id=command.task_id,
         business=delivery.business if delivery else "",
@@ -76,5 +82,6 @@ def of_command(
         because=because,
         at_ms=now_ms,
         origin=delivery.origin if delivery else None,
+        delivery=goes_on,
         command_id=command.command_id,
     )

@@ -15,11 +15,16 @@ from streamer.ports import Abandoned, Change, Outbox
 
 @dataclass(slots=True)
 class Settlement:
-    """What one record came to: records to publish, and the task's new entry if it has one."""
+    """What one record came to: records to publish, the task's new entry if it has one, and what is told after it.
+
+    An answer to a command stands in ``told``: once somebody has read it, nothing of the task's old form may be sent, and
+    it is the entry that sees to that.
+    """
 
     work: Work
     emits: tuple[Emit, ...]
     entry: Entry | None
+    told: tuple[Emit, ...] = ()
 
     @property
     def deferral(self) -> bool:
@@ -31,7 +36,7 @@ class Settler:
     """Writes settlements in groups: while one group waits for the broker, the next one gathers.
 
     Invariant: a record is done only after its entry is acknowledged, and its entry is sent only after every record that
-    follows from it is acknowledged.
+    follows from it is acknowledged; what is told of it, after that.
     """
 
     def __init__(
@@ -93,6 +98,9 @@ class Settler:
         ]
         if changes:
             await self._outbox.log(changes)
+        told = [emit for settlement in live for emit in settlement.told]
+        if told:
+            await self._outbox.publish(told)
         for settlement in live:
             self._done(settlement)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 
+from streamer.settings.lanes import BOUNDS
 from streamer.settings.model import Settings
 
 #: Room in a record for all that is not the body: headers, metadata, coordinates.
@@ -14,7 +16,14 @@ MAX_TIERS = 32
 
 def contradictions(settings: Settings) -> list[str]:
     """Return every contradiction as a sentence that names the settings; an empty list is the good case."""
-    return [*_of_kafka(settings), *_of_tiers(settings), *_of_retries(settings), *_of_sizes(settings)]
+    return [
+        *_of_kafka(settings),
+        *_of_tiers(settings),
+        *_of_retries(settings),
+        *_of_sizes(settings),
+        *_of_redis(settings),
+        *_of_lanes(settings),
+    ]
 
 
 def _of_kafka(settings: Settings) -> Iterator[str]:
@@ -76,6 +85,19 @@ def _of_retries(settings: Settings) -> Iterator[str]:
             yield f"http.{name} must be more than 0s: no call may last for ever, and none can be over at once"
 
 
+def _of_redis(settings: Settings) -> Iterator[str]:
+    redis = settings.redis
+    if redis.url is None:
+        for name in ("password", "sentinel_password", "cafile"):
+            if getattr(redis, name) is not None:
+                yield f"redis.{name} is of no use without redis.url"
+    else:
+        if redis.cafile is not None and not redis.url.tls:
+            yield "redis.cafile needs a redis.url with TLS: rediss:// or sentinels://"
+        if redis.sentinel_password is not None and redis.url.master is None:
+            yield "redis.sentinel_password needs a redis.url of Sentinels: sentinel:// or sentinels://"
+
+
 def _of_sizes(settings: Settings) -> Iterator[str]:
     worker, limits, http = settings.worker, settings.limits, settings.http
     if worker.max_in_flight > worker.window_records:
@@ -109,3 +131,20 @@ def _of_sizes(settings: Settings) -> Iterator[str]:
             f"topics.retention.control ({retention.control}) must be at least topics.retention.dead_letter "
             f"({retention.dead_letter}): a dead letter whose replay is forgotten would be replayed again"
         )
+
+
+def _of_lanes(settings: Settings) -> Iterator[str]:
+    lanes = settings.lanes
+    for key, least, most in BOUNDS:
+        found = attrgetter(key)(lanes)
+        if not least <= found <= most:
+            yield f"lanes.{key} ({found}) must be from {least} to {most}"
+    if lanes.breaker.open > lanes.breaker.open_most:
+        yield (
+            f"lanes.breaker.open ({lanes.breaker.open}) must be at most lanes.breaker.open_most "
+            f"({lanes.breaker.open_most})"
+        )
+    if lanes.burst is not None and lanes.rate is None:
+        yield f"lanes.burst ({lanes.burst}) needs lanes.rate: it is the burst of that rate"
+    if not settings.http.keep_alive.ms:
+        yield "http.keep_alive must be more than 0s; http.idle_per_domain 0 keeps no idle connection"

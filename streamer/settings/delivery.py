@@ -15,6 +15,7 @@ from streamer.settings.types import (
     Durations,
     Names,
     Networks,
+    OptionalRate,
     OptionalText,
     Section,
     durations,
@@ -31,6 +32,9 @@ class Worker(Section):
         pattern=r"^[a-zA-Z0-9._-]{1,100}$",
     )
     max_in_flight: int = Field(1_000, description="HTTP calls at once in one process.", ge=1, le=100_000)
+    max_rate: OptionalRate = Field(
+        None, description='Calls that one process begins, over all domains: "500/s". Empty: no limit.'
+    )
     window_records: int = Field(
         20_000,
         description="Unfinished records per partition, until it is fetched no more.",
@@ -99,6 +103,13 @@ class Http(Section):
         ge=0,
         le=1_000,
     )
+    idle_total: int = Field(
+        100,
+        description="Idle connections kept open over all domains; beyond, the domains that were quiet longest lose theirs.",
+        ge=0,
+        le=100_000,
+    )
+    keep_alive: DurationField = Field(Duration(90_000), description="How long an idle connection is kept open.")
     clients_max: int = Field(1_024, description="Domains whose connections are kept ready.", ge=1, le=100_000)
     user_agent: str = Field("Streamer/0.1", description="The User-Agent header.", min_length=1, max_length=200)
 

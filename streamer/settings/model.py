@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from streamer.settings.delivery import Claims, Http, Limits, Retry, Worker
+from streamer.settings.lanes import Lanes
 from streamer.settings.platform import Broker, Kafka, Log, Topics
+from streamer.settings.redis import Redis
 from streamer.settings.types import Durations, Section, durations
 
 
@@ -19,9 +21,11 @@ class Settings(Section):
     kafka: Kafka = Kafka()
     topics: Topics = Topics()
     worker: Worker = Worker()
+    lanes: Lanes = Lanes()
     retry: Retry = Retry()
     http: Http = Http()
     claims: Claims = Claims()
     limits: Limits = Limits()
+    redis: Redis = Redis()
     broker: Broker = Broker()
     log: Log = Log()

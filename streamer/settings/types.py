@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Pla
 
 from streamer.core.codes import parse_codes
 from streamer.core.duration import format_duration, parse_duration_ms
+from streamer.core.rate import Rate, parse_rate
 
 
 class Section(BaseModel):
@@ -47,6 +48,14 @@ def _duration(value: Any) -> Duration:
     return Duration(parse_duration_ms(value))
 
 
+def _rate(value: Any) -> Rate:
+    if isinstance(value, Rate):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f'{value!r} is no rate: write for example "10/s"')
+    return parse_rate(value)
+
+
 def _split(value: Any) -> Any:
     """Take "5s 10s, 30s" for a list: the environment and flags have no other way to write one."""
     return [item for item in re.split(r"[,\s]+", value) if item] if isinstance(value, str) else value
@@ -70,6 +79,10 @@ Durations = Annotated[tuple[DurationField, ...], BeforeValidator(_split)]
 Codes = Annotated[tuple[int | str, ...], AfterValidator(_codes), BeforeValidator(_split)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_split)]
+OptionalRate = Annotated[
+    Annotated[Rate, PlainValidator(_rate), PlainSerializer(str)] | None, BeforeValidator(none_if_empty)
+]
+OptionalCount = Annotated[int | None, BeforeValidator(none_if_empty)]
 #: TOML has no null: an empty text says "none".
 OptionalText = Annotated[str | None, BeforeValidator(none_if_empty)]
 

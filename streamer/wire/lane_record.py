@@ -57,6 +57,17 @@ def encode_figures(figures: LaneFigures) -> bytes | None:
     return orjson.dumps(record)
 
 
+def decode_figures(value: bytes | None) -> dict[str, Any]:
+    """Return a lane's figures as they stand in the record, for people; UnreadableRecord when it has none."""
+    try:
+        record = orjson.loads(value or b"")
+    except orjson.JSONDecodeError as error:
+        raise UnreadableRecord(None, f"the record is no JSON: {error}") from None
+    if not isinstance(record, dict) or record.get("v") != VERSION or type(record.get("domain")) is not str:
+        raise UnreadableRecord("domain", f"a lane's figures have v {VERSION} and the domain as text")
+    return record
+
+
 def encode_signal(signal: LaneSignal) -> bytes:
     """Return a signal as the record's value."""
     return orjson.dumps(

@@ -20,6 +20,8 @@ from streamer.core.emit import (
 )
 from streamer.core.figures import LaneFigures
 from streamer.core.partitioning import partition_of
+from streamer.core.schedule import Cursor
+from streamer.wire.cursor_record import FIRED, encode_cursor
 from streamer.wire.dead_letter_record import encode_dead_letter
 from streamer.wire.delivery_headers import claim_headers, delivery_headers
 from streamer.wire.delivery_record import encode_delivery
@@ -86,6 +88,8 @@ class Encoder:
                 return OutRecord(self._topics.lanes, encode_figures(emit), lane_name(emit.lane, emit.shard).encode())
             case Firing():
                 return OutRecord(self._topics.requests, encode_firing(emit), emit.schedule.encode())
+            case Cursor():
+                return OutRecord(self._topics.config, encode_cursor(emit), f"{FIRED}{emit.schedule}".encode())
 
     def _on_lane(self, topic: str, emit: FirstPass | Due) -> OutRecord:
         delivery = emit.delivery
@@ -101,4 +105,9 @@ class Encoder:
         return partition if partition is not None else partition_of(lane, self._partitions, shard)
 
     def _by_task(self, key: bytes) -> int:
-        return zlib.crc32(key) % self._partitions
+        return task_partition(key, self._partitions)
+
+
+def task_partition(key: bytes, partitions: int) -> int:
+    """Return the partition of what is keyed by task, ``key`` being its id: all results of a task stand in one."""
+    return zlib.crc32(key) % partitions

@@ -110,6 +110,9 @@ class RequestRecord(BaseModel):
         None, description="1 to 128 letters, digits, _, ., : or -"
     )
     sign: bool | None = Field(None, description="true or false, default false")
+    policy: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = Field(
+        None, description="1 to 64 letters, digits, _, . or -, the name of a policy that is known"
+    )
     metadata: (
         Annotated[
             dict[Annotated[str, Field(min_length=1, max_length=256)], Annotated[str, Field(max_length=256)]],

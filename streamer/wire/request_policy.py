@@ -6,20 +6,31 @@ from functools import lru_cache
 
 from streamer.core.codes import Codes, parse_codes
 from streamer.core.duration import format_duration, parse_duration_ms
+from streamer.core.policy import Fill
 from streamer.core.request import Backoff, RetryPolicy
 from streamer.wire.limits import Limits
 from streamer.wire.request_model import BackoffRecord, RetryRecord
 from streamer.wire.unreadable import UnreadableRecord
 
 
-def read_policy(record: RetryRecord, limits: Limits) -> RetryPolicy:
+def filled_retry(fill: Fill, limits: Limits) -> RetryPolicy:
+    """Return the retry policy of a task that brings none."""
+    codes = fill.retry_codes, fill.fatal_codes
+    if codes == (None, None):
+        if fill.retry is None:
+            return limits.retry
+        codes = limits.retry.retry_codes, limits.retry.fatal_codes
+    retry = fill.retry or limits.retry
+    return RetryPolicy(retry.intervals_ms, retry.backoff, retry.max_attempts, *codes)
+
+
+def read_policy(record: RetryRecord, limits: Limits, default: RetryPolicy) -> RetryPolicy:
     """Return the policy; ``max_attempts`` beside intervals cuts them short, and cannot lengthen them.
 
-    Codes are the operator's where the record names none, and never a mixture of both.
+    Codes are the default's where the record names none, and never a mixture of both.
     """
     if record.intervals is not None and record.backoff is not None:
         raise UnreadableRecord("retry", "retry takes intervals or backoff, not both")
-    default = limits.retry
     intervals_ms, backoff, attempts = default.intervals_ms, default.backoff, default.max_attempts
     if record.backoff is not None:
         intervals_ms, backoff, attempts = None, _backoff(record.backoff, limits), limits.backoff_attempts

@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from streamer.core.lane_key import lane_key
+from streamer.core.policy_book import NOTHING_FILLED, PolicyBook
 from streamer.core.reading import Accepted, Refused
 from streamer.core.request import Request
 from streamer.wire.header_names import TRACEPARENT
@@ -19,20 +20,24 @@ from streamer.wire.limits import Limits
 from streamer.wire.request_body import read_body
 from streamer.wire.request_error import NAMES, refusal, unknown_field
 from streamer.wire.request_model import MAX_URL_BYTES, RequestRecord
-from streamer.wire.request_policy import read_codes, read_policy, read_wait
+from streamer.wire.request_policy import filled_retry, read_codes, read_policy, read_wait
 from streamer.wire.unreadable import UnreadableRecord
 
 KafkaHeaders = Sequence[tuple[str, bytes | None]]
 
+_SHOWN_POLICIES = 5
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
 # The model's compiled validator: the classmethod around it costs half a microsecond a record.
 _validate = RequestRecord.__pydantic_validator__.validate_python
 
 
-def read_request(value: bytes | None, headers: KafkaHeaders, limits: Limits, now_ms: int) -> Accepted | Refused:
+def read_request(
+    value: bytes | None, headers: KafkaHeaders, limits: Limits, now_ms: int, book: PolicyBook | None = None
+) -> Accepted | Refused:
     """Read one record, raising nothing; ``now_ms`` is what the horizon of ``send_at`` counts from.
 
-    A CloudEvents 1.0 envelope is understood: in structured mode ``data`` is the request; in binary mode the
+    What the record leaves out is filled in from the book, then from the limits. Without a book the name of a policy is taken
+    as it is. A CloudEvents 1.0 envelope is understood: in structured mode ``data`` is the request; in binary mode the
     value is, and the ``ce_`` headers say nothing to us.
     """
     if not value:
@@ -54,34 +59,52 @@ def read_request(value: bytes | None, headers: KafkaHeaders, limits: Limits, now
     if len(data) > len(NAMES) and (unknown := unknown_field(data)):
         return unknown
     try:
-        return _accept(_validate(data), value, _traceparent(headers), limits, now_ms)
+        return _accept(_validate(data), value, _traceparent(headers), limits, now_ms, book)
     except ValidationError as error:
         return refusal(error)
     except UnreadableRecord as error:
         return Refused(error.field, error.reason)
 
 
-def _accept(record: RequestRecord, value: bytes, traceparent: str | None, limits: Limits, now_ms: int) -> Accepted:
+def _accept(
+    record: RequestRecord,
+    value: bytes,
+    traceparent: str | None,
+    limits: Limits,
+    now_ms: int,
+    book: PolicyBook | None,
+) -> Accepted:
     if record.business_id is not None:
         _check_business_id(record)
-    retry = limits.retry if record.retry is None else read_policy(record.retry, limits)
+    if record.policy is not None and book is not None and not book.has_policy(record.policy):
+        raise UnreadableRecord("policy", _unknown_policy(record.policy, book))
+    content = _content(record, value, limits)
+    business, lane = record.business or limits.business, _lane(record.url)
+    fill = NOTHING_FILLED if book is None else book.fill(lane, business, record.policy)
+    usual = limits.retry if fill is NOTHING_FILLED else filled_retry(fill, limits)
     request = Request(
         record.url,
         record.method or "POST",
-        *_content(record, value, limits),
-        _timeout(record.timeout_ms, limits),
-        retry,
-        read_codes("success_codes", record.success_codes),
+        *content,
+        _timeout(record.timeout_ms, fill.timeout_ms, limits),
+        usual if record.retry is None else read_policy(record.retry, limits, usual),
+        read_codes("success_codes", record.success_codes) or fill.success_codes,
         None if record.expires_at is None else _instant("expires_at", record.expires_at),
-        record.priority or limits.priority,
+        record.priority or fill.priority or limits.priority,
         record.rate_key,
-        record.sign or False,
+        bool(fill.sign if record.sign is None else record.sign),
         tuple(record.metadata.items()) if record.metadata else (),
         traceparent,
+        record.policy,
     )
     send_at_ms, delay_ms = _due(record, limits, now_ms)
-    business = record.business or limits.business
-    return Accepted(record.id, business, record.business_id, request, send_at_ms, delay_ms, _lane(record.url))
+    return Accepted(record.id, business, record.business_id, request, send_at_ms, delay_ms, lane)
+
+
+def _unknown_policy(name: str, book: PolicyBook) -> str:
+    known = sorted(book.policies)
+    some = ", ".join(known[:_SHOWN_POLICIES]) + (", ..." if len(known) > _SHOWN_POLICIES else "")
+    return f'policy "{name}" is not known; {f"known are {some}" if known else "none is set"}'
 
 
 def _check_business_id(record: RequestRecord) -> None:
@@ -103,9 +126,9 @@ def _content(record: RequestRecord, value: bytes, limits: Limits) -> tuple[tuple
     return headers, body
 
 
-def _timeout(written_ms: int | None, limits: Limits) -> int:
+def _timeout(written_ms: int | None, filled_ms: int | None, limits: Limits) -> int:
     if written_ms is None:
-        return limits.timeout_ms
+        return limits.timeout_ms if filled_ms is None else filled_ms
     if written_ms > limits.timeout_cap_ms:
         raise UnreadableRecord("timeout_ms", f"timeout_ms is {written_ms}; at most {limits.timeout_cap_ms} is allowed")
     return written_ms

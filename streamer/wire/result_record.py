@@ -50,6 +50,8 @@ def encode_result(result: ResultOf) -> bytes:
     origin = result.origin
     if (delivery := result.delivery) is not None:
         record["lane"] = delivery.lane
+        if delivery.shard:
+            record["shard"] = delivery.shard
         origin = origin or delivery.origin
         if delivery.request.metadata:
             record["metadata"] = dict(delivery.request.metadata)

@@ -8,7 +8,7 @@ import pytest
 
 from streamer.core.currency import Currency, currency
 from streamer.core.delivery import Delivery, Origin
-from streamer.core.entry import NO_PARTITION, PRE_ENTRY, Entry
+from streamer.core.entry import MOVED, NO_PARTITION, PRE_ENTRY, Entry
 from streamer.core.lifecycle import State
 from tests.core.samples import NOW_MS, a_delivery
 
@@ -16,7 +16,7 @@ CONTENT = b"content."
 
 
 def entry(attempt: int = 0, state: State = State.SCHEDULED, generation: int = 1, flags: int = 0) -> Entry:
-    partition = NO_PARTITION if flags else 0
+    partition = NO_PARTITION if flags & PRE_ENTRY else 0
     return Entry(generation, 1, attempt, state, flags, 0, 0, CONTENT, 0, partition, 7)
 
 
@@ -68,3 +68,31 @@ def test_only_one_attempt_is_current_at_any_time() -> None:
         if currency(again(attempt, generation), CONTENT, open_entry) is Currency.CURRENT
     ]
     assert current == [(2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("generation", "verdict"),
+    [(1, Currency.NOT_CURRENT), (2, Currency.NOT_CURRENT), (3, Currency.CURRENT), (9, Currency.CURRENT)],
+)
+def test_task_that_comes_back_is_current_by_its_higher_generation(generation: int, verdict: Currency) -> None:
+    """RULES 7: of first passes into a lane that the task has left, only one that was made after it left goes on."""
+    left = entry(0, State.CANCELLED, generation=2, flags=MOVED)
+    assert currency(replace(first(), generation=generation), b"other...", left) is verdict
+
+
+def test_other_first_pass_of_a_task_that_moved_away_is_a_duplicate() -> None:
+    """RULES 32: another request record under the id of a task that lives elsewhere is answered."""
+    assert currency(first(8), CONTENT, entry(0, State.CANCELLED, generation=2, flags=MOVED)) is Currency.DUPLICATE
+
+
+def test_higher_generation_alone_lets_no_first_pass_in() -> None:
+    """Only a task that has moved away can come back: an entry that ended otherwise stays the end."""
+    cancelled = entry(0, State.CANCELLED, generation=2)
+    assert currency(replace(first(), generation=3), CONTENT, cancelled) is Currency.NOT_CURRENT
+
+
+def test_first_seen_record_that_a_command_preceded_is_not_current() -> None:
+    """RULES 25: an update read before its task has become the task; the record that began it is not sent as well."""
+    updated = entry(0, State.PENDING, generation=2)
+    assert currency(first(), b"other...", updated) is Currency.NOT_CURRENT
+    assert currency(first(8), b"other...", updated) is Currency.DUPLICATE

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.core.entry import ENTRY_BYTES, PRE_ENTRY, Entry, pack, supersedes, unpack
+from streamer.core.entry import ENTRY_BYTES, MOVED, PRE_ENTRY, Entry, pack, supersedes, unpack
 from streamer.core.lifecycle import State
 
 U32 = st.integers(0, 2**32 - 1)
@@ -16,13 +16,14 @@ ENTRIES = st.builds(
     epoch=U32,
     attempt=U32,
     state=st.sampled_from(State),
-    flags=st.sampled_from([0, PRE_ENTRY]),
+    flags=st.sampled_from([0, PRE_ENTRY, MOVED]),
     updated_s=U32,
     due_s=U32,
     content=st.binary(min_size=8, max_size=8),
     lane=U32,
     request_partition=st.integers(0, 2**16 - 1),
     request_offset=st.integers(0, 2**48 - 1),
+    command=U32,
 )
 FEW = st.builds(
     Entry,
@@ -99,9 +100,11 @@ def test_recovery_does_not_depend_on_the_order_of_late_writes(entries: list[Entr
     assert all(supersedes(kept, other) for other in entries)
 
 
-def test_entry_tells_whether_it_ended_and_whether_a_command_made_it() -> None:
-    """The two questions that stages ask of an entry."""
+def test_entry_tells_whether_it_ended_was_made_by_a_command_or_moved() -> None:
+    """The questions that stages ask of an entry."""
     assert entry(state=State.EXPIRED).terminal
     assert not entry().terminal
     assert Entry(1, 1, 0, State.CANCELLED, PRE_ENTRY, 0, 0, bytes(8), 0, 0, 0).pre_entry
+    assert Entry(2, 1, 0, State.CANCELLED, MOVED, 0, 0, bytes(8), 0, 0, 0).moved
     assert not entry().pre_entry
+    assert not entry().moved

@@ -16,17 +16,23 @@ from streamer.adapters.memory.marker import MemoryMarker
 from streamer.adapters.memory.meter import MemoryMeter
 from streamer.adapters.memory.outbox import MemoryOutbox
 from streamer.adapters.memory.sender import MemorySender, Reply
+from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.store.memory_table import MemoryTable
 from streamer.core.delivery import Delivery
 from streamer.core.emit import DeadLetterOf, Due, Emit, Held, ResultOf
 from streamer.core.entry import Entry, pack
 from streamer.core.identity import task_digest
+from streamer.core.lane_book import LaneBook
+from streamer.core.lane_memory import KEY_PREFIX as LANE_PREFIX
+from streamer.core.lane_memory import LaneMemory, pack_lane
 from streamer.core.outcome import Response
+from streamer.core.policy_book import PolicyBook
 from streamer.core.request import Request, RetryPolicy
 from streamer.core.window import Window
 from streamer.flow.deliver import Deliver, DeliverLimits
 from streamer.flow.owned import Batch, Item, Owned
+from streamer.ports import Change
 from tests.core.samples import NOW_MS, a_delivery
 
 SOURCES = ("deliveries", "due", "control")
@@ -35,7 +41,7 @@ MINUTE_MS = 60_000
 
 def task(task_id: str = "tsk_1", *, retry_ms: tuple[int, ...] | None = None, **changed: Any) -> Delivery:
     """Return a task that is due; fields of its request are known by name and changed too."""
-    names = {"method", "url", "body", "expires_at_ms", "timeout_ms"}
+    names = {"method", "url", "body", "expires_at_ms", "timeout_ms", "priority", "rate_key", "policy"}
     request: Request = a_delivery().request
     request = replace(request, **{name: changed.pop(name) for name in names & changed.keys()})
     if retry_ms is not None:
@@ -53,7 +59,9 @@ class Desk:
     deliver read them; ``crash`` forgets everything else and reads again from the committed offsets.
     """
 
-    def __init__(self, limits: DeliverLimits | None = None) -> None:
+    def __init__(self, limits: DeliverLimits | None = None, policies: PolicyBook | None = None) -> None:
+        self.policies = policies or PolicyBook()
+        self.shared = MemorySharedLimits()
         self.clock = VirtualClock(NOW_MS)
         self.sender = MemorySender(self.clock, lambda delivery: self.respond(delivery))
         self.outbox = MemoryOutbox()
@@ -71,9 +79,14 @@ class Desk:
         """Begin an assignment: the table is read from the changelog, each topic from its committed offset."""
         self.epoch += 1
         self.table = MemoryTable()
+        self.lanes = LaneBook()
         for _, key, value in self.outbox.changelog:
-            self.table.recover(key, pack(value) if isinstance(value, Entry) else None)
-        self.owned = Owned(0, self.epoch, self.table, ClaimsOnDisk(":memory:"), self.lease)
+            if key.startswith(LANE_PREFIX):
+                self.lanes.recover(key, pack_lane(value) if isinstance(value, LaneMemory) else None)
+            else:
+                self.table.recover(key, pack(value) if isinstance(value, Entry) else None)
+        self.lanes.take_over(self.clock.now_ms())
+        self.owned = Owned(0, self.epoch, self.table, ClaimsOnDisk(":memory:"), self.lanes, self.lease)
         self.windows = {source: Window(self.committed[source], 20_000, 1 << 26) for source in SOURCES}
         self.deliver = Deliver(
             clock=self.clock,
@@ -82,16 +95,21 @@ class Desk:
             outbox=self.outbox,
             marker=self.marker,
             meter=self.meter,
+            shared=self.shared,
+            policies=lambda: self.policies,
             limits=self._limits,
         )
         self._settling = asyncio.create_task(self.deliver.settler.run())
+        self._keeping = asyncio.create_task(self.deliver.keeper.run())
 
     async def stop(self) -> None:
         """End without a word to anybody."""
         self.deliver.give_up(self.owned)
-        self._settling.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._settling
+        self.deliver.gate.stop()
+        for task in (self._settling, self._keeping):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await self.clock.settle()
 
     async def crash(self) -> None:
@@ -142,6 +160,11 @@ class Desk:
     def results(self) -> list[ResultOf]:
         """What was told on results."""
         return self.outbox.of(ResultOf)
+
+    @property
+    def changelog_of_tasks(self) -> list[Change]:
+        """What was written of tasks' entries."""
+        return [change for change in self.outbox.changelog if len(change[1]) == 16]
 
     @property
     def held(self) -> list[Held]:

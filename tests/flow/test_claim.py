@@ -20,6 +20,7 @@ from streamer.core.claims import ClaimEntry
 from streamer.core.delivery import Delivery
 from streamer.core.emit import Emit, FirstPass, ResultOf, UnreadableOf
 from streamer.core.identity import claim_key
+from streamer.core.lane_book import LaneBook
 from streamer.core.lifecycle import State
 from streamer.core.outcome import Outcome
 from streamer.core.window import Window
@@ -39,7 +40,7 @@ class Counter:
         self.clock, self.outbox, self.meter = VirtualClock(NOW_MS), MemoryOutbox(), MemoryMeter()
         self.lease, self.claims = MemoryLease(), ClaimsOnDisk(":memory:")
         self.window = Window(0, 1_000, 1 << 20)
-        self.owned = Owned(0, 1, MemoryTable(), self.claims, self.lease)
+        self.owned = Owned(0, 1, MemoryTable(), self.claims, LaneBook(), self.lease)
         self.stage = ClaimStage(self.clock, self.outbox, self.meter, ClaimLimits(UNIQUE_FOR_S, per_business=3))
         self.running = asyncio.create_task(self.stage.run())
 
@@ -185,7 +186,7 @@ async def test_crash_between_the_passage_and_the_claim_lets_the_same_record_thro
     assert (counter.through, counter.outbox.changelog, counter.window.unfinished) == ([1], [], 1)
     counter.stage.give_up(counter.owned)
     counter.owned.close()
-    counter.owned = Owned(0, 2, MemoryTable(), counter.claims, counter.lease)
+    counter.owned = Owned(0, 2, MemoryTable(), counter.claims, LaneBook(), counter.lease)
     counter.window = Window(0, 1_000, 1 << 20)
     await counter.give(named(), named(offset=2))
     assert (counter.through, len(counter.results), counter.window.unfinished) == ([1, 1], 1, 0)

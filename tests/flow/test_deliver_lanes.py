@@ -8,6 +8,8 @@ import pytest
 
 from streamer.adapters.memory.sender import Reply
 from streamer.core.lifecycle import State
+from streamer.core.policy import Policy
+from streamer.core.policy_book import PolicyBook
 from streamer.flow.deliver import DeliverLimits
 from tests.core.samples import NOW_MS
 from tests.flow.desk import Desk, broken, task
@@ -16,7 +18,7 @@ from tests.flow.desk import Desk, broken, task
 @pytest.fixture
 async def narrow() -> AsyncIterator[Desk]:
     """A desk with room for two calls to a domain and three in all, whose receiver takes a second."""
-    desk = Desk(DeliverLimits(in_flight=3, in_flight_per_domain=2))
+    desk = Desk(DeliverLimits(in_flight=3), PolicyBook(settings=Policy(concurrency=2)))
     desk.respond = lambda _: Reply(delay_ms=1_000)
     yield desk
     await desk.stop()

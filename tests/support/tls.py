@@ -24,12 +24,12 @@ class Certificate:
     key: Path
 
 
-def make_certificate(directory: Path) -> Certificate:
-    """Make a certificate that is its own root."""
+def make_certificate(directory: Path, name: str = f"DNS:{HOST}") -> Certificate:
+    """Make a certificate for a name, or for an address (``IP:127.0.0.1``), that is its own root."""
     made = Certificate(directory / "certificate.pem", directory / "key.pem")
     command = (
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        f"-subj /CN={HOST} -addext subjectAltName=DNS:{HOST} -addext basicConstraints=critical,CA:FALSE"
+        f"-subj /CN={HOST} -addext subjectAltName={name} -addext basicConstraints=critical,CA:FALSE"
     )
     files = ("-keyout", str(made.key), "-out", str(made.certificate))
     subprocess.run([*command.split(), *files], check=True, capture_output=True, timeout=30)

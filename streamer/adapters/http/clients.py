@@ -12,32 +12,47 @@ from pyreqwest.client import Client, ClientBuilder
 
 from streamer.adapters.http.target import Target
 
+#: A target that was called a moment ago will be called again: its connections are not closed to make room.
+QUIET_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """What all clients have in common; ``root_certificates`` are PEM and trusted besides the system's."""
+    """What all clients have in common; ``root_certificates`` are PEM and trusted besides the system's.
+
+    ``idle_total`` bounds the idle connections of targets that are quiet, over all of them.
+    """
 
     connect_timeout_ms: int = 10_000
     idle_timeout_ms: int = 90_000
     idle_per_host: int = 256
+    idle_total: int = 10_000
     root_certificates: tuple[bytes, ...] = ()
 
 
 class Pinned:
-    """A client that can reach one address only, and how many calls it has in flight."""
+    """A client that can reach one address only, and how many calls it has in flight.
 
-    __slots__ = ("address", "calls", "client", "retired")
+    ``most`` is the most calls at once that it had since its pool was empty: no more connections can be idle in it.
+    """
 
-    def __init__(self, client: Client, address: str) -> None:
-        """Wrap a client that was just built."""
+    __slots__ = ("address", "calls", "client", "most", "retired", "target")
+
+    def __init__(self, client: Client, target: Target, address: str) -> None:
+        """Wrap a client that was just built, for its first call."""
         self.client = client
+        self.target = target
         self.address = address
-        self.calls = 0
+        self.calls = 1
+        self.most = 1
         self.retired = False
 
 
 class Clients:
     """Keeps at most ``limit`` clients; one that goes is closed only when its last call has ended.
+
+    The library bounds the idle connections of one client, and has no way to close some of them. So where quiet clients keep
+    too many together, those that were quiet for longest go as a whole.
 
     Invariant: a client's calls go to the address it was built with, or nowhere.
     """
@@ -47,6 +62,9 @@ class Clients:
         self._options = options
         self._limit = limit
         self._pinned: OrderedDict[Target, Pinned] = OrderedDict()
+        #: Clients without a call, with when that began, the longest first; and the connections that may be idle in them.
+        self._quiet: OrderedDict[Target, float] = OrderedDict()
+        self._idle = 0
         self._building: dict[tuple[Target, str], asyncio.Task[Client]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -60,7 +78,10 @@ class Clients:
         if pinned is None or pinned.address != address:
             return None
         self._pinned.move_to_end(target)
+        if not pinned.calls:
+            self._wake(pinned)
         pinned.calls += 1
+        pinned.most = max(pinned.most, pinned.calls)
         return pinned
 
     async def build(self, target: Target, address: str) -> Pinned:
@@ -74,8 +95,7 @@ class Clients:
         if (pinned := self.borrow(target, address)) is not None:
             return pinned
         self._retire(self._pinned.pop(target, None))
-        pinned = self._pinned[target] = Pinned(client, address)
-        pinned.calls = 1
+        pinned = self._pinned[target] = Pinned(client, target, address)
         if len(self._pinned) > self._limit:
             self._retire(self._pinned.popitem(last=False)[1])
         return pinned
@@ -83,8 +103,16 @@ class Clients:
     def give_back(self, pinned: Pinned) -> None:
         """End a call; the last one of a retired client closes it."""
         pinned.calls -= 1
-        if pinned.retired and not pinned.calls:
+        if pinned.calls:
+            return
+        if pinned.retired:
             self._close(pinned)
+            return
+        now_s = asyncio.get_running_loop().time()
+        self._quiet[pinned.target] = now_s
+        self._idle += self._kept(pinned)
+        if self._idle > self._options.idle_total:
+            self._make_room(now_s)
 
     async def close(self) -> None:
         """Close every client; calls in flight end with an error of the client's."""
@@ -99,7 +127,29 @@ class Clients:
             return
         pinned.retired = True
         if not pinned.calls:
+            self._wake(pinned)
             self._close(pinned)
+
+    def _make_room(self, now_s: float) -> None:
+        """Let quiet clients go until the rest keeps no more idle connections than allowed."""
+        while self._idle > self._options.idle_total:
+            target, since_s = next(iter(self._quiet.items()))
+            if now_s - since_s < QUIET_S:
+                return
+            pinned = self._pinned[target]
+            if now_s - since_s > self._options.idle_timeout_ms / 1000:
+                # Its pool has closed them all by itself; the client costs nothing, and to build it again would.
+                self._wake(pinned)
+                pinned.most = 0
+            else:
+                self._retire(self._pinned.pop(target))
+
+    def _wake(self, pinned: Pinned) -> None:
+        if self._quiet.pop(pinned.target, None) is not None:
+            self._idle -= self._kept(pinned)
+
+    def _kept(self, pinned: Pinned) -> int:
+        return min(pinned.most, self._options.idle_per_host)
 
     def _close(self, pinned: Pinned) -> None:
         task = asyncio.create_task(pinned.client.close())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamer.core.delivery import Delivery
+from streamer.core.delivery import Delivery, webhook_id
 
 USER_AGENT = "User-Agent"
 WEBHOOK_ID = "webhook-id"
@@ -33,17 +33,17 @@ _WITH_CONTENT = ("POST", "PUT", "PATCH")
 def outgoing_headers(delivery: Delivery, now_ms: int, user_agent: str) -> list[tuple[str, str]]:
     """Return the headers to send, the caller's first and in their order."""
     request = delivery.request
-    task_id = delivery.task_id
+    name = webhook_id(delivery)
     headers = list(request.headers)
     given = {name.lower() for name, _ in headers}
     headers += (
-        (WEBHOOK_ID, task_id),
+        (WEBHOOK_ID, name),
         (WEBHOOK_TIMESTAMP, str(now_ms // 1000)),
         (ATTEMPT, str(delivery.attempt)),
-        (TASK, task_id),
+        (TASK, delivery.task_id),
     )
     if "idempotency-key" not in given:
-        headers.append((IDEMPOTENCY_KEY, task_id))
+        headers.append((IDEMPOTENCY_KEY, name))
     if "user-agent" not in given:
         headers.append((USER_AGENT, user_agent))
     if request.traceparent is not None and "traceparent" not in given:

@@ -14,6 +14,7 @@ from streamer.adapters.kafka.group_reader import GroupReader, ReaderOptions
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.core.emit import Emit
+from streamer.core.policy_book import PolicyBook
 from streamer.core.reading import Accepted, Refused
 from streamer.flow.intake import RawRequest, admit, refuse
 from streamer.ports import Abandoned, Clock, Meter
@@ -40,7 +41,8 @@ class KafkaIntake:
         options: ReaderOptions,
         *,
         cluster_id: str,
-        read: Callable[[bytes | None, Sequence[tuple[str, bytes]], int], Accepted | Refused],
+        read: Callable[[bytes | None, Sequence[tuple[str, bytes]], int, PolicyBook], Accepted | Refused],
+        policies: Callable[[], PolicyBook] = PolicyBook,
         encode: Callable[[Emit], OutRecord],
         producer: DurableProducer,
         lease: HeartbeatLease,
@@ -50,6 +52,7 @@ class KafkaIntake:
         self._options = options
         self._cluster_id = cluster_id
         self._read = read
+        self._policies = policies
         self._encode = encode
         self._producer = producer
         self._lease = lease
@@ -90,9 +93,9 @@ class KafkaIntake:
                 await self._handle(ours)
 
     async def _handle(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        now_ms = self._clock.now_ms()
+        now_ms, book = self._clock.now_ms(), self._policies()
         records = [record for batch in batches.values() for record in batch]
-        out = [encoded for record in records for encoded in self._admit(record, now_ms)]
+        out = [encoded for record in records for encoded in self._admit(record, now_ms, book)]
         self._meter.count("requests_read", len(records))
         await self._write(out)
         for tp, batch in batches.items():
@@ -103,10 +106,11 @@ class KafkaIntake:
     async def _write(self, out: Sequence[OutRecord]) -> None:
         await self._producer.write(out)
 
-    def _admit(self, record: Any, now_ms: int) -> list[OutRecord]:
+    def _admit(self, record: Any, now_ms: int, book: PolicyBook) -> list[OutRecord]:
         raw = self._raw(record.topic, record.partition, record.offset, record)
         try:
-            return [self._encode(emit) for emit in admit(raw, self._read(raw.value, raw.headers, now_ms), now_ms)]
+            reading = self._read(raw.value, raw.headers, now_ms, book)
+            return [self._encode(emit) for emit in admit(raw, reading, now_ms, book)]
         except Exception as error:
             # A fault of ours on one record must not stop the partition; the record is kept whole, with the fault's name.
             log.exception("intake: %s-%s@%s could not be handled", record.topic, record.partition, record.offset)

@@ -15,6 +15,8 @@ from streamer.adapters.kafka.keeper import RawBatch
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.store.memory_table import MemoryTable
+from streamer.core.lane_book import LaneBook
+from streamer.core.lane_memory import KEY_PREFIX as LANE_PREFIX
 from streamer.core.window import HoleError, Window
 from streamer.flow.owned import Batch, Item, Owned
 from streamer.flow.sweep import Barriers
@@ -49,6 +51,7 @@ class Local:
 
     table: MemoryTable
     claims: ClaimsOnDisk
+    lanes: LaneBook = field(default_factory=LaneBook)
     applied_offset: int = -1
 
 
@@ -143,6 +146,8 @@ class Ownership:
         for record in fresh:
             if len(record.key) == _TASK_KEY_BYTES:
                 table.recover(record.key, record.value)
+            elif record.key.startswith(LANE_PREFIX):
+                local.lanes.recover(record.key, record.value)
             elif record.offset > on_disk:
                 claims.append((record.key[1:], record.value))
         local.applied_offset = fresh[-1].offset
@@ -170,7 +175,10 @@ class Ownership:
             local = self.local(partition)
             # A static member that comes back within its session finds the group's generation unchanged.
             epoch = max(generation, local.table.epoch + 1)
-            assignment.owned[partition] = Owned(partition, epoch, local.table, local.claims, self.lease)
+            local.lanes.take_over(time.time() * 1000)
+            assignment.owned[partition] = Owned(
+                partition, epoch, local.table, local.claims, local.lanes, self.lease
+            )
             windows = {tp: window for tp, window in assignment.windows.items() if tp.partition == partition}
             assignment.barriers[partition] = Barriers(
                 {tp.topic: window for tp, window in windows.items()},

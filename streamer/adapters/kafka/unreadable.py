@@ -8,7 +8,7 @@ from typing import Any
 from streamer.core.emit import UnreadableOf
 from streamer.flow.owned import Item
 from streamer.ports import Clock
-from streamer.wire.command_record import decode_command
+from streamer.wire.control_record import decode_control
 from streamer.wire.delivery_record import decode_delivery
 from streamer.wire.unreadable import UnreadableRecord
 
@@ -26,7 +26,7 @@ def decoders(clock: Clock) -> Mapping[str, Callable[[Any], Item]]:
         return read
 
     delivery = guarded(decode_delivery)
-    return {"deliveries": delivery, "due": delivery, "claims": delivery, "control": guarded(decode_command)}
+    return {"deliveries": delivery, "due": delivery, "claims": delivery, "control": guarded(decode_control)}
 
 
 def unreadable_record(record: Any, error: UnreadableRecord, now_ms: int) -> UnreadableOf:

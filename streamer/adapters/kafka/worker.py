@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import faust
@@ -14,12 +14,15 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamer.adapters.kafka import positions
+from streamer.adapters.kafka.config_log import ConfigLog
 from streamer.adapters.kafka.intake import KafkaIntake
 from streamer.adapters.kafka.outbox import KafkaOutbox
 from streamer.adapters.kafka.ownership import Ownership
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.tier_log import KafkaTierLog
+from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
+from streamer.adapters.redis.shared_limits import RedisSharedLimits
 from streamer.adapters.store.marker_file import MarkerFile
 from streamer.flow.claim import ClaimStage
 from streamer.flow.deliver import Deliver
@@ -38,6 +41,8 @@ class Parts:
     """What a worker is made of; the bootstrap puts it together."""
 
     client_options: Mapping[str, Any]
+    config: ConfigLog
+    config_deadline_s: float
     intake_group: str
     requests_topic: str
     deliver_topics: Sequence[str]
@@ -55,6 +60,7 @@ class Parts:
     producers: Sequence[DurableProducer]
     app: faust.App
     drain_s: float
+    shared: MemorySharedLimits | RedisSharedLimits = field(default_factory=MemorySharedLimits)
 
 
 class Worker:
@@ -63,21 +69,38 @@ class Worker:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._tasks: list[asyncio.Task[None]] = []
+        #: So many of them, the first, stay until what is in hand has drained; 0 before Faust is started.
+        self._lasting = 0
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> str | None:
         """Start, run until ``stop`` is set or a part fails, then drain."""
         parts = self._parts
         failure: str | None = None
         try:
-            await self._start()
-            ready = asyncio.create_task(self._tell_ready(on_ready))
-            failure = await self._until(stop)
-            ready.cancel()
+            failure = await self._read_config(stop)
+            if failure is None and not stop.is_set():
+                await self._start()
+                ready = asyncio.create_task(self._tell_ready(on_ready))
+                failure = await self._until(stop)
+                ready.cancel()
         finally:
             await self._stop()
             if failure is None:
                 parts.marker.close()
         return failure
+
+    async def _read_config(self, stop: asyncio.Event) -> str | None:
+        """Read the policies to their end, before anything is sent (RULES 40); return why that failed."""
+        config, deadline_s = self._parts.config, self._parts.config_deadline_s
+        self._spawn(config.run())
+        waiting = [asyncio.create_task(event.wait()) for event in (config.caught_up, stop)]
+        await asyncio.wait([*waiting, *self._tasks], timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if config.caught_up.is_set() or stop.is_set():
+            return None
+        why = config.trouble or "the broker answers too slowly"
+        return f"{config.topic} could not be read to its end within {deadline_s:g} s (kafka.produce_timeout_s): {why}"
 
     async def _start(self) -> None:
         parts = self._parts
@@ -86,9 +109,12 @@ class Worker:
         parts.ownership.seek_back = consumer.seek_back
         parts.ownership.rejoin = consumer.rejoin
         parts.ownership.ends = consumer.ends
+        await parts.shared.start()
         self._spawn(parts.deliver.settler.run())
+        self._spawn(parts.deliver.keeper.run())
         self._spawn(parts.claim.run())
         self._spawn(parts.ownership.watch_lease())
+        self._lasting = len(self._tasks)
         await parts.app.start()
         self._spawn(parts.intake.run())
         self._spawn(parts.tier_log.run(parts.hold))
@@ -124,20 +150,23 @@ class Worker:
     async def _stop(self) -> None:
         """Intake and hold stop first, then deliver drains and commits; every step has a deadline."""
         parts = self._parts
-        # Intake, hold and the sweep bring new work. Deliver's own tasks stay until it has drained.
-        for task in self._tasks[3:]:
+        # Intake, hold and the sweep bring new work. The policies and deliver's own tasks stay until it has drained.
+        for task in self._tasks[self._lasting :]:
             task.cancel()
-        await _ended(self._tasks[3:], _STOP_S)
-        # Before Faust stops its agents: what is in hand settles, and its offsets are committed.
-        with suppress(Exception):
-            await asyncio.wait_for(parts.app.consumer.drain(), parts.drain_s + _STOP_S)
-        with suppress(Exception):
-            await asyncio.wait_for(parts.app.stop(), _STOP_S)
+        await _ended(self._tasks[self._lasting :], _STOP_S)
+        if self._lasting:
+            # Before Faust stops its agents: what is in hand settles, and its offsets are committed.
+            with suppress(Exception):
+                await asyncio.wait_for(parts.app.consumer.drain(), parts.drain_s + _STOP_S)
+            with suppress(Exception):
+                await asyncio.wait_for(parts.app.stop(), _STOP_S)
         for task in self._tasks:
             task.cancel()
         await _ended(self._tasks, 1.0)
         with suppress(Exception):
             await asyncio.wait_for(parts.sender.close(), 1.0)
+        with suppress(Exception):
+            await asyncio.wait_for(parts.shared.close(), 1.0)
         for producer in parts.producers:
             await producer.close()
 
@@ -154,6 +183,7 @@ class Worker:
         parts, now_s = self._parts, self._parts.clock.now_ms() / 1000
         read = await positions.committed(parts.client_options, parts.intake_group)
         passed = {tp.partition: end for tp, end in read.items() if tp.topic == parts.requests_topic}
+        parts.deliver.keeper.forget_idle()
         late = kept = 0
         assignment = parts.ownership.assignment
         for number, owned in assignment.owned.items():

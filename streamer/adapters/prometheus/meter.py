@@ -20,6 +20,8 @@ COUNTERS = (
     Metric("requests_read", None, "Request records that intake has read."),
     Metric("requests_undecodable", None, "Offsets of requests passed over because their batch cannot be decoded."),
     Metric("attempts", "outcome", "HTTP attempts by what they came to."),
+    Metric("deferrals", "why", "Deferrals that a limit asked for, by why the task waits."),
+    Metric("backlog_full", None, "New tasks that found their domain's cap on open tasks reached."),
     Metric("claims", "verdict", "Claims of ids by verdict."),
     Metric("records_not_current", "verdict", "Deliveries that were not the current one of their task, and so dropped."),
     Metric("records_unreadable", None, "Records on our own topics that could not be read, now dead letters."),
@@ -31,8 +33,13 @@ COUNTERS = (
     Metric("faults", None, "Unexpected errors of ours; each has deferred its record."),
     Metric("offset_holes", "topic", "Holes between two batches, read again."),
     Metric("offsets_gone", "topic", "Offsets that the log lost before they were read. Alarm."),
+    Metric("config_records_refused", "kind", "Records on config that could not be read; what held before still holds."),
     Metric("leases_lost", None, "Times that no good heartbeat came in time and all work was given up."),
+    Metric("shared_limit_fallbacks", None, "Reservations of shared limits made in memory because Redis was away. Alarm."),
     Metric("entries_forgotten", None, "Entries of ended tasks that left the table."),
+    Metric("schedules_fired", None, "Requests made by recurring schedules."),
+    Metric("schedules_misfired", "rule", "Times that instants of a schedule were missed, by the rule that was followed."),
+    Metric("instants_overlapped", None, "Instants of schedules passed over because the task before had not ended."),
 )
 
 GAUGES = (
@@ -45,6 +52,7 @@ GAUGES = (
 
 DISTRIBUTIONS = (
     Metric("due_lateness_seconds", None, "How long after its due time a call began, of calls that no limit held back."),
+    Metric("firing_lateness_seconds", None, "How long after its instant a recurring schedule's request was written."),
 )
 
 #: Upper bounds of the buckets, in seconds.

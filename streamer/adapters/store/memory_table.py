@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streamer.core.entry import Entry, pack, supersedes, unpack
+from streamer.core.entry import Entry, pack, packed_lane, supersedes, unpack
 
 
 class MemoryTable:
@@ -15,6 +15,7 @@ class MemoryTable:
 
     def __init__(self) -> None:
         self._open: dict[bytes, bytes] = {}
+        self._open_by_lane: dict[int, int] = {}
         self._ended: dict[bytes, bytes] = {}
         #: The highest owner's generation seen in an entry.
         self.epoch = 0
@@ -29,15 +30,30 @@ class MemoryTable:
 
     def put(self, digest: bytes, entry: Entry) -> None:
         """Set a task's entry."""
-        self._open.pop(digest, None)
-        self._ended.pop(digest, None)
-        (self._ended if entry.terminal else self._open)[digest] = pack(entry)
+        self.forget(digest)
+        if entry.terminal:
+            self._ended[digest] = pack(entry)
+        else:
+            self._open[digest] = pack(entry)
+            self._open_by_lane[entry.lane] = self._open_by_lane.get(entry.lane, 0) + 1
         self.epoch = max(self.epoch, entry.epoch)
 
     def forget(self, digest: bytes) -> None:
         """Remove a task's entry."""
-        self._open.pop(digest, None)
-        self._ended.pop(digest, None)
+        before = self._open.pop(digest, None)
+        if before is None:
+            self._ended.pop(digest, None)
+            return
+        lane = packed_lane(before)
+        left = self._open_by_lane[lane] - 1
+        if left:
+            self._open_by_lane[lane] = left
+        else:
+            del self._open_by_lane[lane]
+
+    def open_in(self, lane_hash: int) -> int:
+        """Count the entries of a lane's tasks that have not ended."""
+        return self._open_by_lane.get(lane_hash, 0)
 
     def recover(self, digest: bytes, value: bytes | None) -> None:
         """Apply one record of the changelog, in the log's order; a late write of a stopped owner changes nothing (RULES 4)."""

@@ -78,3 +78,54 @@ async def test_full_cache_evicts_the_least_used(receiver_url: str) -> None:
     await clients.close()
     assert not await called(first, f"http://a.test:{a.port}/")
     assert len(clients) == 0
+
+
+def quiet_for(clients: Clients, seconds: float) -> None:
+    """Let the quiet clients have been quiet for longer, so that no test has to wait for it."""
+    for target in clients._quiet:
+        clients._quiet[target] -= seconds
+
+
+async def test_too_many_idle_connections_close_the_clients_that_were_quiet_longest(receiver_url: str) -> None:
+    """Two targets with two idle connections each are more than three: the one that was quiet longer loses its client."""
+    clients = Clients(ClientOptions(idle_total=3))
+    a, b = (target_of(receiver_url, host) for host in ("a.test", "b.test"))
+    for target in (a, b):
+        pinned = await clients.build(target, HERE)
+        assert clients.borrow(target, HERE) is pinned
+        clients.give_back(pinned)
+        quiet_for(clients, 2.0)
+        clients.give_back(pinned)
+    assert len(clients) == 1
+    assert clients.borrow(a, HERE) is None
+    assert clients.borrow(b, HERE) is not None
+    await clients.close()
+
+
+async def test_a_client_that_was_just_used_is_kept_over_the_bound(receiver_url: str) -> None:
+    """Targets that are called all the time would only be connected to anew."""
+    clients = Clients(ClientOptions(idle_total=0))
+    targets = [target_of(receiver_url, host) for host in ("a.test", "b.test")]
+    for target in targets:
+        clients.give_back(await clients.build(target, HERE))
+    assert len(clients) == 2
+    assert all(clients.borrow(target, HERE) for target in targets)
+    await clients.close()
+
+
+async def test_a_client_whose_connections_have_timed_out_is_kept(receiver_url: str) -> None:
+    """Its pool is empty: nothing would be won by building it again."""
+    clients = Clients(ClientOptions(idle_total=1, idle_timeout_ms=1_500))
+    a, b = (target_of(receiver_url, host) for host in ("a.test", "b.test"))
+    clients.give_back(await clients.build(a, HERE))
+    quiet_for(clients, 2.0)
+    clients.give_back(await clients.build(b, HERE))
+    assert len(clients) == 2
+    for target in (a, b):
+        pinned = clients.borrow(target, HERE)
+        assert pinned is not None
+        clients.give_back(pinned)
+    quiet_for(clients, 1.2)
+    clients.give_back(await clients.build(target_of(receiver_url, "c.test"), HERE))
+    assert clients.borrow(a, HERE) is None, "called again, its connection is open again and counts"
+    await clients.close()

@@ -1,0 +1,34 @@
+"""What a look at the lanes comes to.
+
+Must not know how lanes decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic
+
+from streamer.core.breaker import Permit
+from streamer.core.lane import Lane
+from streamer.core.waiting import Item
+
+
+@dataclass(slots=True, eq=False)
+class Grant(Generic[Item]):
+    """Leave for one call to begin: its lane, the breaker's permit, and when it began; a grant ends once."""
+
+    item: Item
+    lane: Lane[Item]
+    permit: Permit
+    caps: tuple[str, ...]
+    begun_ms: float
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class Turn(Generic[Item]):
+    """What a look at the lanes came to: calls to begin, items that must wait elsewhere, and items whose time is over."""
+
+    begun: list[Grant[Item]]
+    put_off: list[tuple[Item, Lane[Item]]]
+    stale: list[Item]

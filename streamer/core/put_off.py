@@ -1,0 +1,38 @@
+"""How long a lane lets work wait in its queue, and the deferral of what does not fit.
+
+Must not know lanes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamer.core.delivery import Why
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How long a lane lets work wait in its queue, and how it puts the rest off.
+
+    The queue holds what the lane can do in ``queue_ms`` (RULES 22). A promised slot is kept by coming back ``lead_ms`` before it,
+    so that a slot is not lost to a late hop. Beyond ``horizon_ms`` no slot is promised; times are spread over its second
+    half (RULES 9). While nothing is known of a target, ``unmeasured`` may wait.
+    """
+
+    horizon_ms: int = 600_000
+    queue_ms: int = 5_000
+    lead_ms: int = 2_000
+    first_wait_ms: int = 5_000
+    unmeasured: int = 1_000
+    most_waiting: int = 5_000
+    most_bytes: int = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """A deferral decided: until when and why; ``promise_ms`` is the slot that the lane has promised, if it has."""
+
+    why: Why
+    due_at_ms: int
+    promise_ms: int | None
+    waits: int
