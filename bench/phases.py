@@ -159,7 +159,7 @@ async def latency(rig: Rig, worker: WorkerProcess, per_s: float, seconds: float)
     await rig.receiver.reset()
     results = await rig.result_count()
     before = [cpu(pid) for pid in (worker.pid, rig.broker_pid)]
-    number = await open_loop(rig, per_s, seconds)
+    number = await open_loop(rig.publish_one, per_s, seconds)
     await rig.until_results(results + number, _WITHIN_S)
     used = [cpu(pid).since(was).ms / number for pid, was in zip((worker.pid, rig.broker_pid), before, strict=True)]
     took_ms = sorted(ns / 1e6 for ns in (await rig.receiver.stats(latencies=True))["latencies_ns"])

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -25,7 +25,7 @@ from tests.support.installation import ROOT, Installation, environment
 
 BODY_BYTES = 300
 PARTITIONS = 12
-_BODY = ("streamer " * 40)[:BODY_BYTES]
+BODY = ("streamer " * 40)[:BODY_BYTES]
 _LOOK_S = 0.05
 
 
@@ -71,7 +71,7 @@ class Rig:
     def records(self, number: int) -> list[bytes]:
         """Return this many request records, over all domains in turn."""
         urls = [f"http://127.0.0.1:{port}/hook" for port in self.receiver.ports]
-        return [json.dumps({"url": urls[n % len(urls)], "body": _BODY}).encode() for n in range(number)]
+        return [json.dumps({"url": urls[n % len(urls)], "body": BODY}).encode() for n in range(number)]
 
     async def publish(self, topic: str, records: Sequence[bytes]) -> None:
         """Write records, and return when the broker has acknowledged all."""
@@ -82,7 +82,7 @@ class Rig:
         port = self.receiver.ports[number % len(self.receiver.ports)]
         record = {
             "url": f"http://127.0.0.1:{port}/hook",
-            "body": _BODY,
+            "body": BODY,
             "headers": {SENT_AT: str(time.monotonic_ns())},
         }
         await self.producer.send_and_wait(self.place.topics.requests, json.dumps(record).encode())
@@ -112,7 +112,7 @@ async def rig(directory: Path, domains: int) -> AsyncIterator[Rig]:
         await asyncio.to_thread(broker.start)
         stack.push_async_callback(asyncio.to_thread, broker.stop)
         place = Installation(broker.bootstrap, "bench.", directory, PARTITIONS, "1s 1m 1h")
-        _write_settings(place)
+        write_default_settings(place)
         await create_missing(place.bootstrap, place.topics.specs())
         receiver = await stack.enter_async_context(_receiver(domains))
         producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=0, max_batch_size=256 * 1024)
@@ -124,7 +124,7 @@ async def rig(directory: Path, domains: int) -> AsyncIterator[Rig]:
         yield Rig(broker, place, receiver, producer, results)
 
 
-def _write_settings(place: Installation) -> None:
+def write_default_settings(place: Installation) -> None:
     """Leave every setting at its default but for names, places and what lets a worker call loopback."""
     settings = {
         "tiers": place.tiers,
@@ -157,8 +157,8 @@ async def _receiver(domains: int) -> AsyncIterator[Receiver]:
         await process.communicate()
 
 
-async def open_loop(rig: Rig, per_s: float, seconds: float) -> int:
-    """Produce at a steady rate whatever comes of it; return how many."""
+async def open_loop(send: Callable[[int], Coroutine[Any, Any, None]], per_s: float, seconds: float) -> int:
+    """Call ``send`` with 0, 1, 2 and so on at a steady rate whatever comes of it; return how many, once all have returned."""
     loop = asyncio.get_running_loop()
     begun_s, tasks = loop.time(), set()
     for number in count():
@@ -166,6 +166,6 @@ async def open_loop(rig: Rig, per_s: float, seconds: float) -> int:
         if due_s - begun_s >= seconds:
             break
         await asyncio.sleep(max(0.0, due_s - loop.time()))
-        tasks.add(asyncio.create_task(rig.publish_one(number)))
+        tasks.add(asyncio.create_task(send(number)))
     await asyncio.gather(*tasks)
     return len(tasks)

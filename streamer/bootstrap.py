@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamer.adapters.calendar.cron import CronCalendar
 from streamer.adapters.http.clients import ClientOptions
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.adapters.http.sender import PyreqwestSender
@@ -21,8 +22,10 @@ from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.outbox import KafkaOutbox
 from streamer.adapters.kafka.ownership import Ownership, OwnershipLimits
 from streamer.adapters.kafka.producer import DurableProducer
+from streamer.adapters.kafka.schedule_state import ScheduleState
 from streamer.adapters.kafka.tier_log import KafkaTierLog
 from streamer.adapters.kafka.unreadable import decoders, unreadable_record
+from streamer.adapters.kafka.watchdog import any_answers
 from streamer.adapters.kafka.worker import Parts, Worker
 from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
@@ -35,6 +38,7 @@ from streamer.core.put_off import Tuning
 from streamer.flow.claim import ClaimLimits, ClaimStage
 from streamer.flow.deliver import Deliver, DeliverLimits
 from streamer.flow.hold import Hold
+from streamer.flow.scheduler import Scheduler
 from streamer.settings.model import Settings
 from streamer.settings.policies import breaker_policy, lane_defaults
 from streamer.wire.config_record import Installation
@@ -122,7 +126,9 @@ def make_worker(plan: Plan) -> Worker:
         ownership.logged(partition, offset)
 
     outbox = KafkaOutbox(producer, encode, plan.topics.tasks_changelog, logged)
-    config, shared = _config(plan, meter), _shared_limits(plan, meter)
+    calendar = CronCalendar()
+    schedules = ScheduleState(plan.limits, calendar, meter, clock.now_ms)
+    config, shared = _config(plan, meter, schedules), _shared_limits(plan, meter)
     deliver = Deliver(
         clock=clock,
         entropy=SystemEntropy(),
@@ -158,9 +164,20 @@ def make_worker(plan: Plan) -> Worker:
             intake=intake,
             hold=Hold(tier_log, clock, meter, plan.topics.tiers),
             tier_log=tier_log,
+            scheduler=Scheduler(
+                clock=clock,
+                outbox=outbox,
+                calendar=calendar,
+                meter=meter,
+                book=schedules.book,
+                places=lambda: ownership.assignment.owned,
+                partitions=plan.topics.partitions,
+            ),
             producers=(producer, intake_producer, hold_producer),
             app=_faust_app(plan, ownership),
             drain_s=plan.settings.kafka.drain_deadline_s,
+            broker_answers=any_answers(plan.settings.kafka.bootstrap_servers),
+            watchdog_s=own.watchdog.s,
             shared=shared,
         )
     )
@@ -228,10 +245,10 @@ def _faust_app(plan: Plan, ownership: Ownership) -> Any:
     )
 
 
-def _config(plan: Plan, meter: PrometheusMeter) -> ConfigLog:
+def _config(plan: Plan, meter: PrometheusMeter, schedules: ScheduleState) -> ConfigLog:
     defaults = lane_defaults(plan.settings)
     place = Installation(plan.limits, breaker_policy(plan.settings.lanes.breaker))
-    state = ConfigState(defaults, place, plan.topics.partitions, meter)
+    state = ConfigState(defaults, place, plan.topics.partitions, meter, schedules.take)
     return ConfigLog(plan.client_options, plan.topics.config, state)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import streamer
-from streamer.cli import config, dead_letters, domains, named, tasks, topics
+from streamer.cli import config, dead_letters, domains, named, schedules, tasks, topics
 from streamer.cli.broker import broker
 from streamer.cli.console import Globals
 from streamer.cli.results import results
@@ -56,6 +56,7 @@ app.command("send")(send)
 app.command("results")(results)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(domains.app, name="domains")
 app.add_typer(named.businesses, name="businesses")
 app.add_typer(named.policies, name="policies")

@@ -67,6 +67,9 @@ async def _edit(place: Installation, target: About, change: Change, *, as_json: 
     if not fields and before is None and target.key not in config.broken:
         _tell(target, None, None, [*notes, "nothing was said of it"], as_json=as_json)
         return
+    if before is not None and before.problem is None and fields == before.fields:
+        _tell(target, fields, None, [*notes, "nothing changed"], as_json=as_json)
+        return
     value = None
     if fields:
         value = encode_config(fields)

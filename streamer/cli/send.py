@@ -37,6 +37,8 @@ def send(
     send_at: Annotated[Text, typer.Option(help='Send at this instant: "2026-01-31T09:30:00Z".')] = None,
     expires_at: Annotated[Text, typer.Option(help="Do not send after this instant.")] = None,
     priority: Annotated[int | None, typer.Option(help="1 (first) to 10; 5 if not given.")] = None,
+    policy: Annotated[Text, typer.Option(help="The named policy that fills in what is not given.")] = None,
+    rate_key: Annotated[Text, typer.Option(help="Shares the rate that is set for this key.")] = None,
     intervals: Annotated[Text, typer.Option(help='Waits between attempts: "1m,5m"; "" is one attempt.')] = None,
     timeout: Annotated[Text, typer.Option(help='Time for one call: "10s".')] = None,
     metadata: Annotated[
@@ -61,7 +63,7 @@ def send(
             url or "", headers=header or (), json_body=json_body, form=form or (), metadata=metadata or (),
             intervals=intervals, timeout=timeout, method=method and method.upper(), body=body, id=id_,
             business=business, business_id=business_id, delay=delay, send_at=send_at, expires_at=expires_at,
-            priority=priority,
+            priority=priority, policy=policy, rate_key=rate_key,
         )  # fmt: skip
     except WrongFlag as error:
         fail(str(error), code=USAGE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from streamer.core.breaker import Permit
+from streamer.core.caps import Caps
 from streamer.core.lane import Lane
 from streamer.core.waiting import Item
 
@@ -20,7 +21,7 @@ class Grant(Generic[Item]):
     item: Item
     lane: Lane[Item]
     permit: Permit
-    caps: tuple[str, ...]
+    caps: Caps
     begun_ms: float
     ended: bool = False
 

@@ -24,13 +24,15 @@ from streamer.core.waiting import Item
 
 #: The golden ratio's fraction: its multiples fill an interval evenly, however many there are.
 _GOLDEN = 0.6180339887498949
+#: So many slots are promised also where they reach beyond the horizon.
+_LEAST_PROMISED = 10
 
 
 class Lane(Generic[Item]):
     """One domain's limiter, breaker, pauses and queue; ``running`` counts its calls on the wire."""
 
     __slots__ = (
-        "_deferred", "_gcra", "_pace", "_probed", "_promised_ms", "_tuning", "book", "breaker", "dirty",
+        "_deferred", "_gcra", "_pace", "_probed", "_promised_ms", "_tuning", "book", "breaker", "crowded", "dirty",
         "idle_since_ms", "key", "limits", "paused_until_ms", "queue", "running", "stats", "told", "wake_ms",
     )  # fmt: skip
 
@@ -57,12 +59,14 @@ class Lane(Generic[Item]):
         self.idle_since_ms = now_ms
         #: Whether what must not be forgotten has changed since it was written.
         self.dirty = False
+        #: Whether the partition has little room left for records in hand.
+        self.crowded = False
         #: Whether the other shards know of the newest pause or open breaker.
         self.told = False
         self._tuning = tuning
         self._promised_ms = 0.0
         self._deferred = 0
-        #: The breaker's generation for which somebody has been sent to wait until it may be asked again.
+        #: The breaker's generation for which one waits until it may be asked again.
         self._probed = -1
         self._pace: Pace | None = None
         self._gcra = self._limiter(0.0, book.taken_over_ms)
@@ -103,8 +107,8 @@ class Lane(Generic[Item]):
 
     def capacity(self, now_ms: float) -> int:
         """Return how many may wait in the queue: what the lane can do in the queue's time (RULES 22)."""
-        until_ms = max(self.limits.paused_until_ms, self.paused_until_ms, self.breaker.open_until_ms)
-        if until_ms > now_ms + self._tuning.queue_ms:
+        until_ms = self.ready_ms(now_ms)[0]
+        if now_ms + self._tuning.queue_ms < until_ms < inf:
             # Nothing is kept in hand that long: its offset would hold up its partition's commits.
             return 0
         if self.breaker.state is not BreakerState.CLOSED:
@@ -113,7 +117,9 @@ class Lane(Generic[Item]):
         if per_s == inf:
             return self._tuning.unmeasured
         fits = ceil(per_s * self._tuning.queue_ms / 1000)
-        return max(1, min(fits if self.limits.rate else max(fits, self.room), self._tuning.most_waiting))
+        if self.limits.rate is None:
+            fits = max(fits if self.crowded else fits * self._tuning.slack, self.room)
+        return max(1, min(fits, self._tuning.most_waiting))
 
     def overfull(self, now_ms: float) -> bool:
         """Tell whether more wait than fit."""
@@ -186,8 +192,6 @@ class Lane(Generic[Item]):
         if self._pace.slow(begun_ms, rate, now_ms):
             self.dirty = True
 
-    # A deferral
-
     def put_off(self, waits: int, now_ms: float) -> PutOff:
         """Decide until when one waits that does not fit the queue; a slot that is promised is promised to nobody else."""
         until_ms, why = self.ready_ms(now_ms)
@@ -213,9 +217,13 @@ class Lane(Generic[Item]):
 
     def _promise(self, why: Why, from_ms: float, spread: float, now_ms: float) -> PutOff:
         per_s = self._per_s(now_ms)
+        if self.limits.rate is None:
+            # Measured under our own load: the target may be able to do more, and what comes back too soon can wait here.
+            per_s *= 2
         spacing_ms = 1.0 if per_s == inf else 1000 / per_s
-        slot_ms = max(from_ms + len(self.queue) * spacing_ms, self._promised_ms) + spacing_ms
-        horizon_ms = self._tuning.horizon_ms
+        first_ms = from_ms + spacing_ms if self._gcra is None else max(from_ms, self._gcra.next_ms(now_ms))
+        slot_ms = max(first_ms + len(self.queue) * spacing_ms, self._promised_ms + spacing_ms)
+        horizon_ms = max(self._tuning.horizon_ms, _LEAST_PROMISED * spacing_ms)
         if slot_ms > from_ms + horizon_ms:
             return PutOff(why, round(from_ms + horizon_ms * (0.5 + spread / 2)), None, 0)
         self._promised_ms = slot_ms
@@ -227,8 +235,6 @@ class Lane(Generic[Item]):
         if now_ms < promise_ms <= self._promised_ms:
             per_s = self._per_s(now_ms)
             self._promised_ms -= 0.0 if per_s == inf else 1000 / per_s
-
-    # Limits that change, and what must not be forgotten
 
     def apply(self, limits: LaneLimits, now_ms: float) -> None:
         """Take changed limits."""

@@ -90,8 +90,7 @@ class LaneQueue(Generic[Item]):
         return self._turns.waiting_of(business) if self._turns else 0
 
     def _gone(self, waiting: Waiting[Item]) -> None:
-        if self._waiting is None:
-            return
+        assert self._waiting is not None, "who came out of a turn was waiting"
         del self._waiting[waiting]
         self.bytes -= waiting.size_bytes
         if not self._waiting:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import count
 from math import inf
 from typing import Generic
 
+from streamer.core.caps import CapCounts
 from streamer.core.gcra import Gcra
 from streamer.core.grant import Grant, Turn
 from streamer.core.health import Health
@@ -22,8 +23,6 @@ from streamer.core.put_off import PutOff, Tuning
 from streamer.core.rate import Rate, usual_burst
 from streamer.core.waiting import Item, Waiting
 
-#: Stands between business and policy in the name of one who takes turns; no name has it.
-_OF_POLICY = "\0"
 #: Idle lanes are kept this long for what they have measured, and no more of them than this.
 IDLE_MS = 60_000
 MOST_IDLE = 10_000
@@ -37,8 +36,8 @@ class Lanes(Generic[Item]):
     """
 
     __slots__ = (
-        "_blocked", "_by_cap", "_count", "_gone", "_in_turns", "_lanes", "_limiter", "_policies", "_seen",
-        "_sequence", "_stale", "_touched", "_tuning", "_turns", "_wakes", "active", "changed", "erased",
+        "_blocked", "_count", "_gone", "_in_turns", "_lanes", "_limiter", "_policies",
+        "_sequence", "_stale", "_touched", "_tuning", "_turns", "_wakes", "active", "caps", "changed", "erased",
         "limit_total", "running",
     )  # fmt: skip
 
@@ -56,7 +55,7 @@ class Lanes(Generic[Item]):
         self.running = 0
         self._policies = policies
         self._stale = stale
-        self._seen = policies()
+        self.caps = CapCounts(policies())
         self._tuning = tuning or Tuning()
         self._limiter = Gcra(rate_total, usual_burst(rate_total)) if rate_total is not None else None
         self._lanes: dict[LaneBook, dict[str, Lane[Item]]] = {}
@@ -65,7 +64,6 @@ class Lanes(Generic[Item]):
         self._turns: deque[Lane[Item]] = deque()
         self._in_turns: set[Lane[Item]] = set()
         self._blocked: dict[Lane[Item], None] = {}
-        self._by_cap: dict[str, int] = {}
         #: Lanes whose memory has changed since it was written, and keys that may leave the changelog.
         self.changed: dict[Lane[Item], None] = {}
         self.erased: list[tuple[LaneBook, bytes]] = []
@@ -92,10 +90,19 @@ class Lanes(Generic[Item]):
             lanes = self._lanes[book] = {}
         lane = lanes.get(key)
         if lane is None:
-            limits = self._seen.lane(domain)
-            lane = lanes[key] = Lane(key, limits, book, self._tuning, self._weight_of, now_ms)
+            limits = self.caps.book.lane(domain)
+            lane = lanes[key] = Lane(key, limits, book, self._tuning, self.caps.weight_of, now_ms)
             self._count += 1
         return lane
+
+    def begin_at_once(self, lane: Lane[Item], item: Item, taker: str, now_ms: float) -> Grant[Item] | None:
+        """Return leave to begin for an item that need not wait at all; None when it must be offered."""
+        if len(lane.queue) or self._turns or self.running >= self.limit_total or self._limiter is not None:
+            return None
+        if lane.ready_ms(now_ms)[0] > now_ms or not self.caps.may(taker):
+            return None
+        self.active[lane] = None
+        return self._grant(lane, item, taker, now_ms)
 
     def offer(self, lane: Lane[Item], waiting: Waiting[Item]) -> None:
         """Let an item wait in its lane until the next turn says what becomes of it."""
@@ -103,12 +110,9 @@ class Lanes(Generic[Item]):
         self.active[lane] = None
         self._touched[lane] = None
 
-    def _weight_of(self, taker: str) -> int:
-        return self._seen.business(taker.partition(_OF_POLICY)[0]).weight
-
     def turn(self, now_ms: float) -> Turn[Item]:
         """Look at every lane where something has changed or whose time has come."""
-        if self._policies() is not self._seen:
+        if self._policies() is not self.caps.book:
             self._apply(now_ms)
         turn: Turn[Item] = Turn([], [], [])
         wakes = self._wakes
@@ -150,7 +154,7 @@ class Lanes(Generic[Item]):
             if not len(lane.queue) or lane.ready_ms(now_ms)[0] > now_ms:
                 self._look(lane, now_ms)
                 continue
-            waiting = lane.queue.pop(self._may)
+            waiting = lane.queue.pop(self.caps.may)
             if waiting is None:
                 self._blocked[lane] = None
                 continue
@@ -161,28 +165,12 @@ class Lanes(Generic[Item]):
                 continue
             if limiter is not None:
                 limiter.take(now_ms)
-            turn.begun.append(self._grant(lane, waiting, now_ms))
+            turn.begun.append(self._grant(lane, waiting.item, waiting.business, now_ms))
             self._look(lane, now_ms)
 
-    def _grant(self, lane: Lane[Item], waiting: Waiting[Item], now_ms: float) -> Grant[Item]:
+    def _grant(self, lane: Lane[Item], item: Item, taker: str, now_ms: float) -> Grant[Item]:
         self.running += 1
-        caps = tuple([cap for cap, _ in self._caps_of(waiting.business)])
-        for cap in caps:
-            self._by_cap[cap] = self._by_cap.get(cap, 0) + 1
-        return Grant(waiting.item, lane, lane.begin(now_ms), caps, now_ms)
-
-    def _may(self, taker: str) -> bool:
-        return all(self._by_cap.get(cap, 0) < limit for cap, limit in self._caps_of(taker))
-
-    def taker(self, business: str, policy: str | None) -> str:
-        """Return who takes turns in a lane: the business, or its part under a named policy that has a cap of its own."""
-        if policy is None or len(self._seen.caps(business, policy)) == len(self._seen.caps(business, None)):
-            return business
-        return f"{business}{_OF_POLICY}{policy}"
-
-    def _caps_of(self, taker: str) -> Sequence[tuple[str, int]]:
-        business, _, policy = taker.partition(_OF_POLICY)
-        return self._seen.caps(business, policy or None)
+        return Grant(item, lane, lane.begin(now_ms), self.caps.take(taker), now_ms)
 
     def next_ms(self) -> float:
         """Return when something may change by time alone; inf if nothing will."""
@@ -207,10 +195,7 @@ class Lanes(Generic[Item]):
     def _ended(self, grant: Grant[Item]) -> None:
         grant.ended = True
         self.running -= 1
-        for cap in grant.caps:
-            self._by_cap[cap] -= 1
-            if not self._by_cap[cap]:
-                del self._by_cap[cap]
+        self.caps.give_back(grant.caps)
         lane = grant.lane
         self.active[lane] = None
         if len(lane.queue):
@@ -285,9 +270,9 @@ class Lanes(Generic[Item]):
             self.changed[lane] = None
 
     def _apply(self, now_ms: float) -> None:
-        self._seen = self._policies()
+        self.caps.book = self._policies()
         for lane in self:
-            limits = self._seen.lane(lane.key.partition("#")[0])
+            limits = self.caps.book.lane(lane.key.partition("#")[0])
             if limits != lane.limits:
                 lane.apply(limits, now_ms)
                 lane.wake_ms = inf

@@ -14,17 +14,19 @@ from streamer.core.delivery import Why
 class Tuning:
     """How long a lane lets work wait in its queue, and how it puts the rest off.
 
-    The queue holds what the lane can do in ``queue_ms`` (RULES 22). A promised slot is kept by coming back ``lead_ms`` before it,
-    so that a slot is not lost to a late hop. Beyond ``horizon_ms`` no slot is promised; times are spread over its second
+    The queue holds what the lane can do in ``queue_ms`` (RULES 22). A lane without a rate, which may be slow for no
+    reason but our own load, may hold ``slack`` times as much while its partition's window has room for it. A promised
+    slot is kept by coming back ``lead_ms`` before it, so that a slot is not lost to a late hop. Beyond ``horizon_ms`` no slot is promised; times are spread over its second
     half (RULES 9). While nothing is known of a target, ``unmeasured`` may wait.
     """
 
     horizon_ms: int = 600_000
     queue_ms: int = 5_000
+    slack: int = 6
     lead_ms: int = 2_000
     first_wait_ms: int = 5_000
     unmeasured: int = 1_000
-    most_waiting: int = 5_000
+    most_waiting: int = 10_000
     most_bytes: int = 8 * 1024 * 1024
 
 

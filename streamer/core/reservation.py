@@ -1,4 +1,4 @@
-"""Slots under several rates at once: GCRA that hands out the future as well as the present.
+"""Slots under several rates at once (RULES 24): GCRA that hands out the future as well as the present.
 
 Must not know where the clocks are kept, nor who waits for a slot. In µs, since a rate may have many slots a ms; in whole
 ones, so that Redis, which counts in doubles, comes to exactly the same.
@@ -10,10 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streamer.core.clock_step import JITTER_MS
 from streamer.core.policy import SharedLimit
 
-#: Wall clocks jitter. One that goes back by more than this was set, and the reservations go back with it.
-STEP_US = 1_000_000
+#: A clock that goes back by more than this was set, and the reservations go back with it; less is jitter.
+STEP_US = JITTER_MS * 1000
 
 
 @dataclass(frozen=True, slots=True)

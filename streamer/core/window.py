@@ -41,6 +41,7 @@ class Window:
     __slots__ = (
         "_low",
         "_next",
+        "_start",
         "_unfinished",
         "last_skip",
         "max_bytes",
@@ -55,6 +56,7 @@ class Window:
         self.max_span = max_span
         self.unfinished_bytes = 0
         self.last_skip: Skip | None = None
+        self._start = start
         self._next = start
         #: A lower bound of the prefix's end; exact while it is itself unfinished.
         self._low = start
@@ -66,6 +68,16 @@ class Window:
             f"<Window committable={self.committable} next={self._next} unfinished={self.unfinished} "
             f"bytes={self.unfinished_bytes}{' full' if self.full else ''}>"
         )
+
+    @property
+    def finished(self) -> int:
+        """How many offsets of this assignment are finished."""
+        return self._next - self._start - len(self._unfinished)
+
+    @property
+    def half_full(self) -> bool:
+        """Whether so much is unfinished that what waits should wait elsewhere."""
+        return 2 * len(self._unfinished) >= self.max_unfinished or 2 * self.unfinished_bytes >= self.max_bytes
 
     def take(self, offset: int, size_bytes: int) -> bool:
         """Note a record that was read; False when it was taken before and must not be handed out again.

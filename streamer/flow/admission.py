@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 PARK_MS = 12 * 3_600_000
 #: A due time or a slot this near is waited for in hand: two machines' clocks differ by less on most days.
 NEAR_MS = 100
+#: Of several limits together only a slot within this is taken, else the wait grows from it.
+_NEAR_SLOT_MS = 5_000
 #: How often one domain's full backlog is logged.
 _NOTICE_MS = 60_000
 _MOST_NOTICED = 1_000
@@ -99,12 +101,13 @@ class Admission:
 
     async def _reserve(self, work: Work, delivery: Delivery, limits: Sequence[SharedLimit]) -> None:
         """Take a slot of the limits across domains before the queue: a deferral brings it back (RULES 24)."""
-        slot_ms = await self._shared.reserve(limits, self._clock.now_ms(), self._horizon_ms)
+        # A slot far ahead that several limits have in common would hold up the roomier of them for everybody else.
+        several = len(limits) > 1
+        horizon_ms = min(_NEAR_SLOT_MS, self._horizon_ms) if several else self._horizon_ms
+        slot_ms = await self._shared.reserve(limits, self._clock.now_ms(), horizon_ms)
         now_ms = self._clock.now_ms()
         if slot_ms is None:
-            # Nothing was taken: asked again in the horizon's second half, each at a moment of its own (RULES 9).
-            again_ms = now_ms + round(self._horizon_ms * (0.5 + self._entropy.unit() / 2))
-            self._put_off(work, PutOff(Why.SHARED_LIMIT, again_ms, None, 0), None)
+            self._put_off(work, self._nothing_near(delivery.waits, several, now_ms), None)
         elif slot_ms - now_ms > NEAR_MS:
             self._put_off(work, PutOff(Why.SHARED_LIMIT, slot_ms, None, 0), slot_ms)
         else:
@@ -112,6 +115,14 @@ class Admission:
                 await self._clock.sleep_ms(slot_ms - now_ms)
             if not self._idle(work):
                 self._gate.enter(work, delivery)
+
+    def _nothing_near(self, waits: int, several: bool, now_ms: int) -> PutOff:
+        """Return when to ask again, each at a moment of its own (RULES 9)."""
+        unit = self._entropy.unit()
+        if several:
+            wait_ms = min(_NEAR_SLOT_MS << min(waits, 20), self._horizon_ms) * (0.75 + unit / 2)
+            return PutOff(Why.SHARED_LIMIT, now_ms + round(wait_ms), None, waits + 1)
+        return PutOff(Why.SHARED_LIMIT, now_ms + round(self._horizon_ms * (0.5 + unit / 2)), None, 0)
 
     # The cap on a domain's open tasks
 

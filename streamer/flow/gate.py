@@ -53,19 +53,26 @@ class Gate:
 
     def enter(self, work: Work, delivery: Delivery) -> None:
         """Let work wait in its lane for its turn, which may be now."""
-        request = delivery.request
+        request, now_ms = delivery.request, self._clock.now_ms()
+        lane = self.lanes.lane(delivery.lane, delivery.shard, work.owned.lanes, now_ms)
+        taker = self.lanes.caps.taker(delivery.business, request.policy)
+        if (grant := self.lanes.begin_at_once(lane, work, taker, now_ms)) is not None:
+            self.stirred.set()
+            self._begin(grant)
+            return
         waiting = Waiting(
             item=work,
-            business=self.lanes.taker(delivery.business, request.policy),
+            business=taker,
             priority=request.priority,
             promise_ms=delivery.promise_ms,
             retry=delivery.attempt > 1,
             size_bytes=len(request.body) + len(request.url) + 1_000,
-            arrived_ms=self._clock.now_ms(),
+            arrived_ms=now_ms,
         )
-        work.place = (self.lane(delivery, work.owned), waiting)
+        work.place = (lane, waiting)
         work.owned.queued[work.digest] = work
-        self.lanes.offer(*work.place)
+        lane.crowded = work.window.half_full
+        self.lanes.offer(lane, waiting)
         self.look()
 
     def leave(self, work: Work) -> bool:

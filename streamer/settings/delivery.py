@@ -43,6 +43,10 @@ class Worker(Section):
     )
     window_bytes: int = Field(64 * MIB, description="Bytes of unfinished records per partition.", ge=MIB)
     domain_concurrency: int = Field(20, description="HTTP calls at once for one domain.", ge=1, le=10_000)
+    watchdog: DurationField = Field(
+        Duration(300_000),
+        description="A process that has work and finishes nothing for this long ends itself, while the broker answers; 0s: never.",
+    )
     data_dir: Path = Field(
         Path(".streamer/state"),
         description="Directory of claims and markers; one per machine.",

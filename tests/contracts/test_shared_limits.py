@@ -1,4 +1,4 @@
-"""The SharedLimits port: one suite over the limiter in memory and the one in a real Redis."""
+"""The SharedLimits port (RULES 24): one suite over the limiter in memory and the one in a real Redis."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class LaneQueueAgainstLists(RuleBasedStateMachine):
             assert all(turn >= turns._virtual for turn, _, _ in turns._turns)
 
     def teardown(self) -> None:
-        left = [waiting for waiting in iter(self.queue.pop, None)]
+        left = list(iter(self.queue.pop, None))
         assert sorted(each.item for each in left) == sorted(each.item for each in self.model)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.partitioner import murmur2 as kafkas_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.core.partitioning import lane_hash, murmur2, partition_of
+from streamer.core.partitioning import lane_hash, murmur2, partition_of, shard_of
 
 
 @given(st.binary(max_size=70))
@@ -35,3 +37,13 @@ def test_hash_as_in_javas_own_tests(data: bytes, signed: int) -> None:
 def test_lane_hash_is_positive() -> None:
     """A hash with its sign bit set is made positive by dropping the bit, not by negating."""
     assert lane_hash("21") == -973932308 & 0x7FFFFFFF
+
+
+def test_a_task_has_one_shard_for_good() -> None:
+    """RULES 23: the shard follows from the id alone, without shards it is 0, and tasks spread over all of them evenly."""
+    ids = [f"tsk_{number}" for number in range(3_000)]
+    assert {shard_of(task_id, 1) for task_id in ids} == {0}
+    counts = Counter(shard_of(task_id, 3) for task_id in ids)
+    assert set(counts) == {0, 1, 2}
+    assert min(counts.values()) > 900
+    assert [shard_of(task_id, 3) for task_id in ids[:50]] == [shard_of(task_id, 3) for task_id in ids[:50]]

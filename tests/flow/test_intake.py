@@ -10,6 +10,9 @@ from streamer.core.emit import Claim, FirstPass, ResultOf, UnreadableOf
 from streamer.core.identity import business_task_id, claim_key
 from streamer.core.lifecycle import State
 from streamer.core.outcome import Outcome
+from streamer.core.partitioning import shard_of
+from streamer.core.policy import Policy
+from streamer.core.policy_book import PolicyBook
 from streamer.core.reading import Accepted, Refused
 from streamer.flow.intake import RawRequest, admit, refuse
 from streamer.flow.owned import content_of
@@ -85,3 +88,19 @@ def test_refusal_of_a_whole_record_names_no_field() -> None:
     _, result = refuse(RAW, Refused(None, "not JSON"), NOW_MS)
     assert isinstance(result, ResultOf)
     assert result.because.detail == "not JSON"
+
+
+def test_the_shard_is_fixed_from_the_tasks_id() -> None:
+    """RULES 23: the lane's shards at intake give the task its shard, and without shards it is the first."""
+    book = PolicyBook(domains={"receiver.example": Policy(concurrency=4, shards=4)})
+    ids = [f"task-{number}" for number in range(40)]
+    shards = {}
+    for task_id in ids:
+        [emit] = admit(RAW, replace(GOOD, id=task_id), NOW_MS, book)
+        assert isinstance(emit, Claim)
+        shards[task_id] = emit.delivery.shard
+    assert shards == {task_id: shard_of(task_id, 4) for task_id in ids}
+    assert set(shards.values()) == {0, 1, 2, 3}
+    [emit] = admit(RAW, replace(GOOD, id=ids[0], lane="other.example"), NOW_MS, book)
+    assert isinstance(emit, Claim)
+    assert emit.delivery.shard == 0

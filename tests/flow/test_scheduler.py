@@ -141,7 +141,9 @@ async def test_another_request_takes_effect_and_misses_nothing(shop: Shop) -> No
     await shop.clock.advance(1_900)
     shop.change(template=b"{}")
     await shop.clock.advance(SECOND_MS)
-    assert [(firing.instant_ms - START_MS, firing.template) for firing in shop.outbox.of(Firing)][1:] == [(2_000, b"{}")]
+    assert [(firing.instant_ms - START_MS, firing.template) for firing in shop.outbox.of(Firing)][1:] == [
+        (2_000, b"{}")
+    ]
 
 
 @pytest.mark.parametrize("state", [State.PENDING, State.SCHEDULED, State.RETRYING])

@@ -12,8 +12,8 @@ _CUT = Answer(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf", after=A
 class PathAnswers:
     """Answers by the path's words.
 
-    ``/status/503``; ``/delay/250`` (200 after 250 ms); ``/fail/2/500`` (the first 2 calls of each webhook-id
-    get 500, later ones 200); ``/drop``, ``/cut``, ``/silent``; any other path gets 200.
+    ``/status/503``; ``/delay/250`` (200 after 250 ms); ``/delay/250/500`` (500 after as long); ``/fail/2/500`` (the
+    first 2 calls of each webhook-id get 500, later ones 200); ``/drop``, ``/cut``, ``/silent``; any other path gets 200.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,8 @@ class PathAnswers:
                 return Answer(int(code))
             case ["delay", delay_ms]:
                 return Answer(delay_s=int(delay_ms) / 1000)
+            case ["delay", delay_ms, code]:
+                return Answer(int(code), delay_s=int(delay_ms) / 1000)
             case ["fail", count, code]:
                 key = arrival.header("webhook-id") or ""
                 self._seen[key] += 1

@@ -20,6 +20,7 @@ from streamer.adapters.kafka.outbox import KafkaOutbox
 from streamer.adapters.kafka.ownership import Ownership
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.tier_log import KafkaTierLog
+from streamer.adapters.kafka.watchdog import Progress, Watchdog, progress_of
 from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.redis.shared_limits import RedisSharedLimits
@@ -27,6 +28,7 @@ from streamer.adapters.store.marker_file import MarkerFile
 from streamer.flow.claim import ClaimStage
 from streamer.flow.deliver import Deliver
 from streamer.flow.hold import Hold
+from streamer.flow.scheduler import Scheduler
 from streamer.flow.sweep import overdue, sweep
 from streamer.ports import Abandoned, Clock, Sender
 
@@ -57,9 +59,12 @@ class Parts:
     intake: KafkaIntake
     hold: Hold
     tier_log: KafkaTierLog
+    scheduler: Scheduler
     producers: Sequence[DurableProducer]
     app: faust.App
     drain_s: float
+    broker_answers: Callable[[], bool]
+    watchdog_s: float
     shared: MemorySharedLimits | RedisSharedLimits = field(default_factory=MemorySharedLimits)
 
 
@@ -71,6 +76,9 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         #: So many of them, the first, stay until what is in hand has drained; 0 before Faust is started.
         self._lasting = 0
+        #: What deliver's topics held at the last look that had not been read.
+        self._lag = 0
+        self._watchdog = Watchdog(self._progress, parts.broker_answers, patience_s=parts.watchdog_s)
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> str | None:
         """Start, run until ``stop`` is set or a part fails, then drain."""
@@ -118,7 +126,12 @@ class Worker:
         await parts.app.start()
         self._spawn(parts.intake.run())
         self._spawn(parts.tier_log.run(parts.hold))
+        self._spawn(parts.scheduler.run())
         self._spawn(self._sweep_now_and_then())
+        self._watchdog.start()
+
+    def _progress(self) -> Progress:
+        return progress_of(self._parts.ownership.assignment.windows.values(), self._lag)
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(job))
@@ -150,7 +163,8 @@ class Worker:
     async def _stop(self) -> None:
         """Intake and hold stop first, then deliver drains and commits; every step has a deadline."""
         parts = self._parts
-        # Intake, hold and the sweep bring new work. The policies and deliver's own tasks stay until it has drained.
+        self._watchdog.stop()
+        # Intake, hold, the schedules and the sweep bring new work. The policies and deliver's own tasks stay until it has drained.
         for task in self._tasks[self._lasting :]:
             task.cancel()
         await _ended(self._tasks[self._lasting :], _STOP_S)
@@ -179,11 +193,18 @@ class Worker:
                 except (KafkaError, OSError) as error:
                     log.warning("the tables were not swept, will be tried again: %r", error)
 
+    async def _look_at_lag(self) -> None:
+        self._lag = 0
+        windows = self._parts.ownership.assignment.windows
+        ends = await self._parts.app.consumer.ends(list(windows))
+        self._lag = sum(max(0, ends[tp] - window.next_offset) for tp, window in windows.items() if tp in ends)
+
     async def _sweep(self) -> None:
         parts, now_s = self._parts, self._parts.clock.now_ms() / 1000
         read = await positions.committed(parts.client_options, parts.intake_group)
         passed = {tp.partition: end for tp, end in read.items() if tp.topic == parts.requests_topic}
         parts.deliver.keeper.forget_idle()
+        await self._look_at_lag()
         late = kept = 0
         assignment = parts.ownership.assignment
         for number, owned in assignment.owned.items():

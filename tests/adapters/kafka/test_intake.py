@@ -18,6 +18,7 @@ from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.system import SystemClock
+from streamer.core.policy_book import PolicyBook
 from streamer.core.reading import Accepted, Refused
 from streamer.wire.dead_letter_record import DeadLetter, decode_dead_letter
 from streamer.wire.delivery_record import decode_delivery
@@ -32,7 +33,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
 
-Read = Callable[[bytes | None, Any, int], Accepted | Refused]
+Read = Callable[[bytes | None, Any, int, PolicyBook], Accepted | Refused]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class Running:
         return sum(self.intake._done.values())
 
 
-def _read(value: bytes | None, headers: Any, now_ms: int) -> Accepted | Refused:
-    return read_request(value, headers, Limits(), now_ms)
+def _read(value: bytes | None, headers: Any, now_ms: int, book: PolicyBook) -> Accepted | Refused:
+    return read_request(value, headers, Limits(), now_ms, book)
 
 
 @asynccontextmanager
@@ -213,10 +214,10 @@ async def test_poison_becomes_dead_letters_that_name_the_field(kafka: RunningKaf
 async def test_a_fault_of_ours_on_one_record_stops_nobody(kafka: RunningKafka, topics: Topics) -> None:
     """A bug in reading is counted, its record kept whole as a dead letter, and the next record is delivered."""
 
-    def read(value: bytes | None, headers: Any, now_ms: int) -> Accepted | Refused:
+    def read(value: bytes | None, headers: Any, now_ms: int, book: PolicyBook) -> Accepted | Refused:
         if value == request(1):
             raise ZeroDivisionError("a bug")
-        return _read(value, headers, now_ms)
+        return _read(value, headers, now_ms, book)
 
     await produce(kafka.bootstrap, topics.requests, [(None, request(number), 0) for number in range(3)])
     async with intake(kafka, topics, read) as running:
