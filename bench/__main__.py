@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import sys
@@ -20,11 +19,9 @@ from rich.console import Console
 
 from bench import phases
 from bench.machine import Others, cpu, facts
-from bench.report import BUSY_CORES, table
+from bench.report import BUSY_CORES, table, write
 from bench.rig import BODY_BYTES, PARTITIONS, rig
 from tests.support.worker import worker_process
-
-RESULTS = Path(__file__).parent / "results"
 
 
 async def _measure(args: argparse.Namespace, directory: Path) -> phases.Figures:
@@ -94,17 +91,8 @@ def main() -> None:
         },
         "figures": figures,
     }
-    _write(report, args.name or time.strftime("%Y%m%dT%H%M%S"))
+    write(report, args.name or time.strftime("%Y%m%dT%H%M%S"))
     Console(highlight=False).print(*table(report), sep="\n")
-
-
-def _write(report: phases.Figures, name: str) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    # Figures of one machine at one time: nothing for the history of the code.
-    (RESULTS / ".gitignore").write_text("*\n", "ascii")
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-    print(f"wrote {path.relative_to(RESULTS.parents[1])}", file=sys.stderr)
 
 
 if __name__ == "__main__":

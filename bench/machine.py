@@ -44,8 +44,22 @@ def cpu(pid: int) -> Cpu:
 
 
 def peak_rss_mib(pid: int) -> float:
-    """Return the most memory that a process has held."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    """Return the most memory that a process has held, since ``forget_peak`` if that was called."""
+    return _status_mib(pid, "VmHWM")
+
+
+def rss_mib(pid: int) -> float:
+    """Return the memory that a process holds now."""
+    return _status_mib(pid, "VmRSS")
+
+
+def forget_peak(pid: int) -> None:
+    """Let the most memory that a process has held be counted from now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _status_mib(pid: int, field: str) -> float:
+    found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 
 

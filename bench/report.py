@@ -1,14 +1,57 @@
-"""A run's figures as a table for people."""
+"""A run's figures as a table or lines for people, and as a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
 
 from rich.table import Table
 
+from bench.machine import facts
+
+RESULTS = Path(__file__).parent / "results"
 #: More than the machine's own housekeeping.
 BUSY_CORES = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One line of what a test shows; ``holds`` is None where nothing is promised."""
+
+    text: str
+    holds: bool | None = None
+
+    def __str__(self) -> str:
+        """Return the line, its verdict first."""
+        verdict = {None: "", True: "ok", False: "FALLS SHORT"}[self.holds]
+        return f"  {verdict:<11}  {self.text}"
+
+
+def conclude(module: str, shown: Sequence[Shown], figures: Mapping[str, Any], others_cores: float) -> NoReturn:
+    """Write a test's figures down, tell what they were measured on, and end with 1 if a promise is not kept."""
+    report = {"command": " ".join([f"python -m {module}", *sys.argv[1:]]), "machine": facts(), "figures": figures}
+    write(report, f"{module.rpartition('.')[2]}-{time.strftime('%Y%m%dT%H%M%S')}")
+    machine = report["machine"]
+    changed = f" with {machine['changed_files']} files changed" if machine["changed_files"] else ""
+    print(f"{machine['cores']} cores, of which others used {others_cores}; commit {machine['commit']}{changed}")
+    short = sum(each.holds is False for each in shown)
+    print(f"{short} of {sum(each.holds is not None for each in shown)} fall short" if short else "all hold")
+    sys.exit(1 if short else 0)
+
+
+def write(report: Mapping[str, Any], name: str) -> None:
+    """Write a run's figures to ``bench/results``."""
+    RESULTS.mkdir(exist_ok=True)
+    # Figures of one machine at one time: nothing for the history of the code.
+    (RESULTS / ".gitignore").write_text("*\n", "ascii")
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    print(f"wrote {path.relative_to(RESULTS.parents[1])}", file=sys.stderr)
 
 
 def table(report: Mapping[str, Any]) -> Iterator[Table | str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from streamer.adapters.prometheus.meter import COUNTERS, GAUGES, Metric
+from streamer.adapters.prometheus.meter import COUNTERS, DISTRIBUTIONS, GAUGES, Metric
 from streamer.cli.setup import topics_of
 from streamer.core.duration import format_duration, parse_duration_ms
 from streamer.core.judge import FAILURE_ROWS, STATUS_ROWS
@@ -16,8 +16,11 @@ from streamer.core.request import Backoff, RetryPolicy
 from streamer.core.retry import next_retry_at
 from streamer.settings.fields import Field, fields, sections, shown
 from streamer.settings.model import Settings
+from streamer.wire.config_model import FIELDS_OF, Kind
+from streamer.wire.config_record import ALLOWED as CONFIG_FIELDS
 from streamer.wire.header_names import HEADERS
 from streamer.wire.request_error import ALLOWED
+from streamer.wire.schedule_record import ALLOWED as SCHEDULE_FIELDS
 from streamer.wire.topics import Topics, TopicSpec
 from tools.docs_rules import rules_table
 
@@ -71,7 +74,11 @@ def _kafka_headers() -> str:
 
 
 def _metrics() -> str:
-    rows = [*_metric_rows(COUNTERS, "counter", "_total"), *_metric_rows(GAUGES, "gauge", "")]
+    rows = [
+        *_metric_rows(COUNTERS, "counter", "_total"),
+        *_metric_rows(GAUGES, "gauge", ""),
+        *_metric_rows(DISTRIBUTIONS, "histogram", ""),
+    ]
     return table(("metric", "kind", "label", "what it answers"), rows)
 
 
@@ -158,6 +165,57 @@ def _hops() -> str:
     return table(("wait", "first tier", "hops"), rows)
 
 
+#: Settings that bound work where no record on `config` says otherwise → what each bounds.
+_LANE_DEFAULTS = (
+    ("topics.partitions", "partitions of each topic, and so shards of a domain"),
+    ("worker.max_in_flight", "calls at once in one process"),
+    ("worker.max_rate", "calls begun by one process, over all domains"),
+    ("lanes.rate", "calls to one domain"),
+    ("lanes.burst", "calls of that rate that may go at once; one second's worth where it is not set"),
+    ("worker.domain_concurrency", "calls at once for one domain"),
+    ("lanes.queue", "work of a domain that waits in memory, by its rate; the rest waits on the tiers"),
+    ("lanes.horizon", "how far ahead slots are promised"),
+    ("lanes.retry_after_cap", "the longest pause that `Retry-After` gets"),
+    ("lanes.breaker.failures_in_row", "failures in a row that open a domain's breaker"),
+    ("lanes.breaker.connect_failures_in_row", "failures to connect in a row that open it"),
+    ("lanes.breaker.share", "share of failures that opens it"),
+    ("lanes.breaker.least_calls", "calls in the window below which the share says nothing"),
+    ("lanes.breaker.window", "the window of the share"),
+    ("lanes.breaker.open", "how long it stays open the first time, doubling each time it reopens"),
+    ("lanes.breaker.open_most", "the longest that it stays open"),
+    ("lanes.breaker.probes", "calls at once while it is half-open"),
+    ("lanes.breaker.successes_to_close", "successes that close it"),
+    ("http.idle_per_domain", "idle connections kept open per domain"),
+    ("http.idle_total", "idle connections kept open over all domains"),
+    ("http.keep_alive", "how long an idle connection is kept open"),
+    ("http.clients_max", "domains whose connections are kept ready"),
+)
+
+
+def _lane_defaults() -> str:
+    rows = [(what, _plain_default(fields()[key]), f"`{key}`") for key, what in _LANE_DEFAULTS]
+    return table(("what", "default", "setting"), rows)
+
+
+def _plain_default(field: Field) -> str:
+    value = shown(field.default)
+    return "none" if value == "" else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _config_fields() -> str:
+    kinds = tuple(Kind)
+    rows = [
+        (f"`{path}`", *("yes" if path.partition(".")[0] in FIELDS_OF[kind] else "" for kind in kinds), allowed)
+        for path, allowed in CONFIG_FIELDS.items()
+        if path != "v"
+    ]
+    return table(("field", *(f"`{kind}`" for kind in kinds), "must be"), rows)
+
+
+def _schedule_fields() -> str:
+    return table(("field", "must be"), [(f"`{name}`", allowed) for name, allowed in SCHEDULE_FIELDS.items()])
+
+
 #: Name of a part → what writes it.
 PARTS: Mapping[str, Callable[[], str]] = {
     "lifecycle": _lifecycle,
@@ -171,4 +229,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "policies": _policies,
     "hops": _hops,
     "rules": rules_table,
+    "lane-defaults": _lane_defaults,
+    "config-fields": _config_fields,
+    "schedule-fields": _schedule_fields,
 }

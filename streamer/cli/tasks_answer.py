@@ -11,7 +11,7 @@ from typing import Any
 
 from streamer.adapters.kafka.log_reader import Span, read_log
 from streamer.cli.cluster import Installation
-from streamer.cli.tasks_state import MOVED, call_of, is_answer
+from streamer.cli.tasks_state import call_of, is_answer
 from streamer.core.command import Command, Verb
 from streamer.wire.result_record import decode_result
 from streamer.wire.unreadable import UnreadableRecord
@@ -70,12 +70,13 @@ class Answers:
                 async for record in records:
                     if (record.key or b"").decode("utf-8", "replace") in self._tasks:
                         with suppress(UnreadableRecord):
-                            self._hear(decode_result(record.value))
+                            self.hear(decode_result(record.value))
         except Exception as error:
             self._found.put_nowait(error)
             ready.set()
 
-    def _hear(self, result: Mapping[str, Any]) -> None:
+    def hear(self, result: Mapping[str, Any]) -> None:
+        """Take in a result of one of the tasks."""
         task_id = result["task_id"]
         if (call := call_of(result)) is not None:
             self._calls[task_id] = call
@@ -117,8 +118,8 @@ def said(command: Command, result: Mapping[str, Any], call: str | None) -> Told:
         kept = "kept: the task has not been seen yet, and will be cancelled when it comes"
         return Told(command.task_id, True, f"cancelled{ended}" if reason == "cancelled" else kept, *about)
     text = f"{_DONE[command.verb]}: generation {generation}"
-    if reason == MOVED:
-        text += f", moved {detail}"
+    if result.get("lane") not in (None, command.lane):
+        text += f", moved to {result['lane']}"
     if command.verb is Verb.UPDATE and due_at is not None:
         text += f", due {due_at}"
     return Told(command.task_id, True, text + ended, *about)

@@ -73,7 +73,7 @@ def _commanded(record: LogRecord, wanted: dict[str, TaskState]) -> Delivery | No
     if state is None or command.task_id != state.task_id:
         return None
     # Applied once more to a task of which nothing is known, it makes what it made.
-    made = answer(replace(command, force=True), None, command.at_ms, 0)
+    made = answer(replace(command, force=True), None, command.at_ms, 0, state.shard, leaves=False)
     if not isinstance(made, Applied) or made.delivery is None or made.generation != state.generation:
         return None
     del wanted[command.command_id]

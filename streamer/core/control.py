@@ -26,7 +26,7 @@ class Applied:
     """The command holds: the task goes on as ``delivery`` in its new generation, or is cancelled when there is none.
 
     ``pre_entry`` tells that the task has not been seen yet and the cancel waits for it. ``moved`` tells that the
-    delivery is a first pass in another lane, and that the task ends in this one. ``repeated`` tells that the entry
+    delivery is a first pass in a lane of another partition, and that the task ends in this one. ``repeated`` tells that the entry
     already says what the command asks for: only the answer, and a move's first pass, may still be missing.
     """
 
@@ -48,12 +48,16 @@ class Conflict:
 Answer = Applied | Conflict
 
 
-def answer(command: Command, entry: Entry | None, now_ms: int, epoch: int, shard: int = 0) -> Answer:
+def answer(
+    command: Command, entry: Entry | None, now_ms: int, epoch: int, shard: int = 0, *, leaves: bool = True
+) -> Answer:
     """Decide a command by the task's entry (RULES 7, 8, 25).
 
-    ``shard`` is the task's in the lane that its delivery names; only a move to another lane asks for it.
+    ``shard`` is the task's in the lane that its delivery names, and ``leaves`` tells that another partition owns it; only an
+    update to another lane asks for them. Two lanes of one partition share its table: there a first pass would be taken for
+    a repeat of the task that has just ended.
     """
-    if entry is not None and (repeated := _repeated(command, entry, now_ms, epoch, shard)):
+    if entry is not None and (repeated := _repeated(command, entry, now_ms, epoch, shard, leaves)):
         return repeated
     if entry is not None and entry.moved:
         return Conflict(MOVED_AWAY)
@@ -65,7 +69,7 @@ def answer(command: Command, entry: Entry | None, now_ms: int, epoch: int, shard
     if delivery.lane != command.lane and command.verb is not Verb.UPDATE:
         return Conflict(f"{command.verb} keeps the domain {command.lane}; only update may change it")
     why_not = _unknown(command, delivery, now_ms) if entry is None else _unfit(command, delivery, entry)
-    return Conflict(why_not) if why_not else _onward(command, delivery, now_ms, epoch, shard)
+    return Conflict(why_not) if why_not else _onward(command, delivery, now_ms, epoch, shard, leaves)
 
 
 def _cancel(command: Command, entry: Entry | None) -> Answer:
@@ -78,7 +82,7 @@ def _cancel(command: Command, entry: Entry | None) -> Answer:
     return Applied(entry.generation, State.CANCELLED, None)
 
 
-def _repeated(command: Command, entry: Entry, now_ms: int, epoch: int, shard: int) -> Applied | None:
+def _repeated(command: Command, entry: Entry, now_ms: int, epoch: int, shard: int, leaves: bool) -> Applied | None:
     """Return the same answer to a command that is read again and whose entry was written."""
     if entry.command != command_mark(command.command_id):
         return None
@@ -87,7 +91,7 @@ def _repeated(command: Command, entry: Entry, now_ms: int, epoch: int, shard: in
         return replace(Applied(entry.generation, entry.state, None, entry.pre_entry), repeated=True) if done else None
     if command.delivery is None or entry.generation != _generation(command, command.delivery) + 1:
         return None
-    return replace(_onward(command, command.delivery, now_ms, epoch, shard), repeated=True)
+    return replace(_onward(command, command.delivery, now_ms, epoch, shard, leaves), repeated=True)
 
 
 def _unknown(command: Command, delivery: Delivery, now_ms: int) -> str | None:
@@ -123,7 +127,7 @@ def _generation(command: Command, delivery: Delivery) -> int:
     return command.expect_generation or delivery.generation
 
 
-def _onward(command: Command, delivery: Delivery, now_ms: int, epoch: int, shard: int) -> Applied:
+def _onward(command: Command, delivery: Delivery, now_ms: int, epoch: int, shard: int, leaves: bool) -> Applied:
     """Return the task's next generation; an update's has a revision of its own (RULES 33)."""
     update = command.verb is Verb.UPDATE
     generation = _generation(command, delivery) + 1
@@ -139,5 +143,5 @@ def _onward(command: Command, delivery: Delivery, now_ms: int, epoch: int, shard
     )
     if delivery.lane == command.lane:
         return Applied(generation, State.PENDING, again)
-    first = replace(again, seen=False, shard=shard)
-    return Applied(generation, State.PENDING, first, moved=True)
+    there = replace(again, seen=not leaves, shard=shard)
+    return Applied(generation, State.PENDING, there, moved=leaves)

@@ -61,8 +61,8 @@ class Lane(Generic[Item]):
         self.dirty = False
         #: Whether the partition has little room left for records in hand.
         self.crowded = False
-        #: Whether the other shards know of the newest pause or open breaker.
-        self.told = False
+        #: Whether the other shards know of the newest pause or open breaker that this one has met.
+        self.told = True
         self._tuning = tuning
         self._promised_ms = 0.0
         self._deferred = 0
@@ -182,7 +182,7 @@ class Lane(Generic[Item]):
     def hold_off(self, open_until_ms: float, now_ms: float) -> None:
         """Open the breaker because that of another shard has opened (RULES 23)."""
         if open_until_ms > now_ms and self.breaker.state is BreakerState.CLOSED:
-            self.breaker.force_open(open_until_ms, now_ms)
+            self.dirty |= self.breaker.force_open(open_until_ms, now_ms)
 
     def _slow(self, begun_ms: float, now_ms: float) -> None:
         if self._pace is None:
@@ -216,11 +216,7 @@ class Lane(Generic[Item]):
         return PutOff(why, round(now_ms + wait_ms * (0.75 + spread / 2)), None, waits + 1)
 
     def _promise(self, why: Why, from_ms: float, spread: float, now_ms: float) -> PutOff:
-        per_s = self._per_s(now_ms)
-        if self.limits.rate is None:
-            # Measured under our own load: the target may be able to do more, and what comes back too soon can wait here.
-            per_s *= 2
-        spacing_ms = 1.0 if per_s == inf else 1000 / per_s
+        spacing_ms = self._slot_spacing_ms(now_ms)
         first_ms = from_ms + spacing_ms if self._gcra is None else max(from_ms, self._gcra.next_ms(now_ms))
         slot_ms = max(first_ms + len(self.queue) * spacing_ms, self._promised_ms + spacing_ms)
         horizon_ms = max(self._tuning.horizon_ms, _LEAST_PROMISED * spacing_ms)
@@ -228,13 +224,22 @@ class Lane(Generic[Item]):
             return PutOff(why, round(from_ms + horizon_ms * (0.5 + spread / 2)), None, 0)
         self._promised_ms = slot_ms
         self.dirty = True
-        return PutOff(why, round(max(slot_ms - self._tuning.lead_ms, now_ms)), round(slot_ms), 0)
+        # Half of the way at least: who came back at once would be put off at once, to and fro until its slot.
+        due_at_ms = max(slot_ms - self._tuning.lead_ms, (now_ms + slot_ms) / 2)
+        return PutOff(why, round(due_at_ms), round(slot_ms), 0)
 
     def hand_on(self, promise_ms: int, now_ms: float) -> None:
         """Take back a slot that was promised to a task that needs it no more; the next deferral gets it (RULES 9)."""
         if now_ms < promise_ms <= self._promised_ms:
-            per_s = self._per_s(now_ms)
-            self._promised_ms -= 0.0 if per_s == inf else 1000 / per_s
+            self._promised_ms -= self._slot_spacing_ms(now_ms)
+
+    def _slot_spacing_ms(self, now_ms: float) -> float:
+        per_s = self._per_s(now_ms)
+        if per_s == inf:
+            # While nothing is known the queue is taken to last its time, as it does once something is.
+            return self._tuning.queue_ms / self._tuning.unmeasured
+        # Without a rate it was measured under our own load: the target may do more, and what comes back too soon can wait here.
+        return 1000 / per_s if self.limits.rate is not None else 500 / per_s
 
     def apply(self, limits: LaneLimits, now_ms: float) -> None:
         """Take changed limits."""
@@ -260,14 +265,16 @@ class Lane(Generic[Item]):
     def memory(self, now_ms: float) -> LaneMemory:
         """Return what must not be forgotten."""
         breaker = self.breaker
+        closed = breaker.state is BreakerState.CLOSED
         return LaneMemory(
             self.key,
             round(now_ms),
             tat_ms=round(self._gcra.tat_ms) if self._gcra is not None else 0,
             promised_ms=round(self._promised_ms),
             paused_until_ms=round(self.paused_until_ms),
-            open_until_ms=round(breaker.open_until_ms) if breaker.state is not BreakerState.CLOSED else 0,
-            openings=breaker.openings,
+            open_until_ms=0 if closed else round(breaker.open_until_ms),
+            # Of a closed one nobody reads it, and a lane that nobody needs to know would be kept for ever.
+            openings=0 if closed else breaker.openings,
             pace_per_s=self._pace.per_s(now_ms) if self._pace is not None else 0.0,
         )
 

@@ -99,6 +99,8 @@ class Lanes(Generic[Item]):
         """Return leave to begin for an item that need not wait at all; None when it must be offered."""
         if len(lane.queue) or self._turns or self.running >= self.limit_total or self._limiter is not None:
             return None
+        if self._policies() is not self.caps.book:
+            self._apply(now_ms)
         if lane.ready_ms(now_ms)[0] > now_ms or not self.caps.may(taker):
             return None
         self.active[lane] = None
@@ -175,8 +177,10 @@ class Lanes(Generic[Item]):
     def next_ms(self) -> float:
         """Return when something may change by time alone; inf if nothing will."""
         at_ms = self._wakes[0][0] if self._wakes else inf
-        if self._turns and self._limiter is not None and self.running < self.limit_total:
-            at_ms = min(at_ms, self._limiter.next_ms(0.0))
+        limiter = self._limiter
+        if self._turns and limiter is not None and self.running < self.limit_total:
+            # Read, not asked: the limiter would follow any other instant than now as a clock that was set.
+            at_ms = min(at_ms, limiter.tat_ms - (limiter.burst - 1) * limiter.spacing_ms)
         return at_ms
 
     def end(self, grant: Grant[Item], health: Health, now_ms: float, pause_ms: int | None = None) -> None:
@@ -247,9 +251,11 @@ class Lanes(Generic[Item]):
 
     def signal(self, lane: Lane[Item], paused_until_ms: int, open_until_ms: int, now_ms: float) -> None:
         """Take what another shard of the domain has learnt."""
+        told = lane.told
         lane.pause(paused_until_ms)
         lane.hold_off(open_until_ms, now_ms)
-        lane.told = True
+        # It is no news to the others; what this lane has met itself and not told yet still is.
+        lane.told = told
         self._note(lane)
         self._touched[lane] = None
 

@@ -65,7 +65,7 @@ def _date_ms(value: str, now_ms: int) -> int | None:
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     month_days = _DAYS_BEFORE[month + 1] - _DAYS_BEFORE[month] + (leap and month == 1)
     # A minute may have a leap second.
-    if year < 1 or not 1 <= day <= month_days or hour > 23 or minute > 59 or second > 60:
+    if not 1 <= day <= month_days or hour > 23 or minute > 59 or second > 60:
         return None
     past = year - 1
     days = past * 365 + past // 4 - past // 100 + past // 400 + _DAYS_BEFORE[month] + (leap and month > 1) + day - 1

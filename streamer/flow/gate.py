@@ -41,8 +41,9 @@ class Gate:
         self._put_off = put_off
         self._expired = stale
         self.lanes: Lanes[Work] = Lanes(policies, in_flight, rate, tuning, _stale)
-        #: Set when a lane's state or figures may have changed.
+        #: Set when a lane's figures may have changed, and when what it must not forget has.
         self.stirred = asyncio.Event()
+        self.changed = asyncio.Event()
         self._looking = False
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_ms = inf
@@ -100,10 +101,16 @@ class Gate:
 
     def look(self) -> None:
         """Look at the lanes once what is being done is done: a batch that comes together is looked at together."""
-        self.stirred.set()
+        self.stir()
         if not self._looking:
             self._looking = True
             asyncio.get_running_loop().call_soon(self._turn)
+
+    def stir(self) -> None:
+        """Let what has changed be written and shown."""
+        self.stirred.set()
+        if self.lanes.changed or self.lanes.erased:
+            self.changed.set()
 
     def empty(self, owned: Owned | None = None) -> None:
         """Forget who waits, for a partition or for all; what is on the wire goes on."""
@@ -127,6 +134,7 @@ class Gate:
             self._left(work)
             assert isinstance(work.item, Delivery)
             self._put_off(work, self.lanes.put_off(lane, work.item.waits, now_ms))
+        self.stir()
         self._arm(now_ms)
 
     @staticmethod

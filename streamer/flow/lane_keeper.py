@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from streamer.core.breaker import BreakerState
@@ -30,15 +31,14 @@ class LaneKeeper:
     """Looks at the lanes a few times a second while anything happens, and writes only what has changed (RULES 28)."""
 
     def __init__(self, gate: Gate, outbox: Outbox, clock: Clock, partitions: int, worker: str) -> None:
+        self._gate = gate
         self._lanes = gate.lanes
-        self._stirred = gate.stirred
         self._outbox = outbox
         self._clock = clock
         self._partitions = partitions
         self._worker = worker
         self._owned: dict[LaneBook, Owned] = {}
         self._shown: dict[str, LaneFigures] = {}
-        self._shown_at_ms = 0
 
     def own(self, owned: Owned) -> None:
         """Write for the lanes of this partition from now on."""
@@ -50,28 +50,27 @@ class LaneKeeper:
             del self._owned[owned.lanes]
 
     async def run(self) -> None:
-        """Write now and then until cancelled."""
-        lanes = self._lanes
+        """Write now and then until cancelled: state soon after it has changed, figures once a second."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._whenever(self._gate.changed, STATE_MS, self._keep))
+            both.create_task(self._whenever(self._gate.stirred, FIGURES_MS, self._show))
+
+    async def _whenever(self, event: asyncio.Event, after_ms: int, write: Callable[[int], Awaitable[None]]) -> None:
         while True:
-            if not lanes.changed and not lanes.erased and not lanes.active:
-                self._stirred.clear()
-                await self._stirred.wait()
-            await self._clock.sleep_ms(STATE_MS if lanes.changed or lanes.erased else FIGURES_MS)
+            await event.wait()
+            event.clear()
+            await self._clock.sleep_ms(after_ms)
             try:
-                await self._round()
+                await write(self._clock.now_ms())
             except Abandoned:
                 continue
             except Exception:
                 # What changed is still marked; without figures and memory lanes go on.
                 log.exception("the lanes' state could not be written, will be tried again")
+                event.set()
 
-    async def _round(self) -> None:
-        now_ms = self._clock.now_ms()
-        if self._lanes.changed or self._lanes.erased:
-            await self._write(now_ms, list(self._lanes.changed))
-        if now_ms - self._shown_at_ms >= FIGURES_MS:
-            self._shown_at_ms = now_ms
-            await self._show(now_ms)
+    async def _keep(self, now_ms: int) -> None:
+        await self._write(now_ms, list(self._lanes.changed))
 
     def forget_idle(self) -> None:
         """Forget lanes that have been idle for a while, and what their books need to know no more."""
@@ -79,7 +78,7 @@ class LaneKeeper:
         self._lanes.forget_idle(now_ms)
         for book in self._owned:
             self._lanes.erased += [(book, digest) for digest in book.forget_trivial(now_ms)]
-        self._stirred.set()
+        self._gate.stir()
 
     async def flush(self, owned: Sequence[Owned] | None = None) -> None:
         """Write all that the next owners must know: a lane that is handed over loses nothing."""
@@ -162,6 +161,8 @@ class LaneKeeper:
             if not lane.idle or figures.rate_used_per_s:
                 # Its figures change by time alone.
                 active[lane] = None
+        if active:
+            self._gate.stirred.set()
         if shown:
             await self._outbox.publish(shown)
 

@@ -52,7 +52,9 @@ class ScheduleRecord(BaseModel):
     ends_at: Instant | None = Field(None, description=_INSTANT)
 
 
-_FIELDS = Fields(described(ScheduleRecord), "a schedule")
+#: Every field → what it must be.
+ALLOWED = described(ScheduleRecord)
+_FIELDS = Fields(ALLOWED, "a schedule")
 
 
 def check_name(name: str) -> None:

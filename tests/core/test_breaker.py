@@ -70,6 +70,7 @@ def test_answered_probes_close_it(health: Health) -> None:
     assert not breaker.ended(first, health, now_ms + 50)
     assert end_one(breaker, health, now_ms + 50)
     assert (breaker.state, breaker.ready_ms(now_ms + 50)) == (BreakerState.CLOSED, now_ms + 50)
+    assert (first.generation, breaker.generation) == (2, 3), "each change of state is a new generation"
 
 
 def test_each_reopening_is_twice_as_long_up_to_the_bound() -> None:
@@ -91,6 +92,16 @@ def test_a_flapping_target_is_not_forgiven(closed_ms: int, stay_ms: int) -> None
     while breaker.state is BreakerState.CLOSED:
         end_one(breaker, Health.FAILED, now_ms)
     assert breaker.open_until_ms == now_ms + stay_ms
+
+
+def test_a_clock_that_is_set_back_does_not_delay_forgiveness() -> None:
+    """Else a breaker that closed would be a flapping one until the clock has caught up."""
+    breaker = opened()
+    now_ms = close(breaker) - 3_600_000
+    breaker.ready_ms(now_ms)
+    assert breaker.openings == 1
+    breaker.ready_ms(now_ms + 10_000)
+    assert breaker.openings == 0
 
 
 def test_openings_are_forgotten_when_it_has_closed_for_good() -> None:
@@ -159,15 +170,21 @@ def test_another_shards_breaker_opens_this_one() -> None:
     assert breaker.force_open(NOW_MS + 10**9, NOW_MS)
     assert breaker.open_until_ms == NOW_MS + 60_000
     assert not Breaker(POLICY).force_open(NOW_MS, NOW_MS)
+    closed_at_ms = close(breaker)
+    breaker.ready_ms(closed_at_ms + 59_999)
+    assert breaker.openings == 1, "it is forgiven after as long as it was made to be open"
+    breaker.ready_ms(closed_at_ms + 60_000)
+    assert breaker.openings == 0
 
 
 def test_a_half_open_breaker_opens_with_another_shards() -> None:
     """Its probes are late then, and its own openings are not forgotten."""
-    breaker, now_ms = opened(), NOW_MS + 10_000
+    breaker, now_ms = opened(), NOW_MS + 30_000
+    end_one(breaker, Health.FAILED, NOW_MS + 10_000)
     probe = breaker.admit(now_ms)
     assert breaker.force_open(now_ms + 5_000, now_ms)
     assert not breaker.ended(probe, Health.OK, now_ms)
-    assert (breaker.state, breaker.openings, breaker.ready_ms(now_ms)) == (BreakerState.OPEN, 1, now_ms + 5_000)
+    assert (breaker.state, breaker.openings, breaker.ready_ms(now_ms)) == (BreakerState.OPEN, 2, now_ms + 5_000)
 
 
 def test_an_operator_closes_it() -> None:
@@ -213,12 +230,23 @@ def test_a_restored_breaker_is_open_and_then_half_open(open_for_ms: int) -> None
     assert (breaker.openings, breaker.open_until_ms) == (3, ready_ms + 40_000)
 
 
+def test_a_restored_breaker_is_forgiven_as_late_as_the_other_would_have_been() -> None:
+    """Its last opening is known by its number: the second one lasted twenty seconds."""
+    breaker = Breaker(POLICY)
+    breaker.restore(NOW_MS, 2, NOW_MS)
+    closed_at_ms = close(breaker)
+    breaker.ready_ms(closed_at_ms + 19_999)
+    assert breaker.openings == 2
+    breaker.ready_ms(closed_at_ms + 20_000)
+    assert breaker.openings == 0
+
+
 def test_a_restored_breaker_without_openings_is_closed() -> None:
     """And one from a wrong clock, or a broken record, is open for no longer than the bound."""
     breaker = Breaker(POLICY)
     breaker.restore(NOW_MS + 5_000, 0, NOW_MS)
     assert breaker.state is BreakerState.CLOSED
-    breaker.restore(NOW_MS + 10**10, 2**32 - 1, NOW_MS)
+    breaker.restore(NOW_MS + 10**10, 10**30, NOW_MS)
     assert breaker.ready_ms(NOW_MS) == NOW_MS + 60_000
 
 

@@ -169,6 +169,16 @@ def test_update_to_another_domain_is_a_first_pass_there() -> None:
     assert (got.delivery.lane, got.delivery.shard, got.delivery.due_at_ms) == ("other.example", 2, LATER_MS)
 
 
+def test_update_to_another_lane_of_the_same_partition_goes_on_in_its_table() -> None:
+    """RULES 7: both lanes share one entry for the task: it goes on under it, and does not end first."""
+    asked = command(Verb.UPDATE, lane="other.example", shard=5)
+    got = answer(asked, entry(), NOW_MS, 9, shard=2, leaves=False)
+    assert isinstance(got, Applied)
+    assert got.delivery is not None
+    assert (got.moved, got.generation, got.delivery.seen) == (False, 4, True)
+    assert (got.delivery.lane, got.delivery.shard) == ("other.example", 2)
+
+
 @pytest.mark.parametrize("verb", [verb for verb in WITH_DELIVERY if verb is not Verb.UPDATE])
 def test_only_an_update_changes_the_domain(verb: Verb) -> None:
     """A task that goes on in two lanes would end twice."""

@@ -171,6 +171,27 @@ def test_no_clock_makes_a_call_wait_for_more_than_a_spacing(
         go(gcra, now_ms, wanted)
 
 
+def test_a_clock_that_was_set_back_between_calls_is_followed_by_each_of_them() -> None:
+    """Whatever is asked first after the step: of two calls at once one is still free."""
+    taken, changed = Gcra(Rate(10, 1_000), 3), Gcra(Rate(10, 1_000), 3)
+    back_ms = START_MS - 3_600_000
+    for gcra in (taken, changed):
+        gcra.take(START_MS)
+    taken.take(back_ms)
+    changed.change(Rate(20, 1_000), 3, back_ms)
+    assert (go(taken, back_ms, 9), go(changed, back_ms, 9)) == (1, 2)
+
+
+def test_calls_that_nobody_asked_leave_for_are_no_debt_under_changed_limits() -> None:
+    """More than an empty bucket is not owed: the next call waits for one spacing."""
+    gcra = Gcra(Rate(10, 1_000), 1)
+    for _ in range(5):
+        gcra.take(START_MS)
+    assert gcra.next_ms(START_MS) == START_MS + 500
+    gcra.change(Rate(10, 1_000), 2, START_MS)
+    assert gcra.next_ms(START_MS) == START_MS + 100
+
+
 def test_a_time_from_a_wrong_clock_does_not_stop_the_lane() -> None:
     """A worker whose clock was a year ahead left its time behind: the next call waits for one spacing."""
     gcra = Gcra(Rate(10, 1_000), 10, START_MS + 3.2e10)

@@ -70,9 +70,14 @@ def test_turns_go_on_while_others_arrive() -> None:
     assert seen == "aRbS"
 
 
-@given(st.integers(1, 16), st.integers(1, 16), st.integers(1, 80), st.booleans())
-def test_businesses_share_by_weight(weight_a: int, weight_b: int, starts: int, one_by_one: bool) -> None:
-    """Of any number of starts each has its share to within one, even a business that waits one item at a time."""
+@given(st.integers(1, 16), st.integers(1, 16), st.integers(1, 80), st.booleans(), st.booleans())
+def test_businesses_share_by_weight(
+    weight_a: int, weight_b: int, starts: int, one_by_one: bool, asked_in_vain: bool
+) -> None:
+    """Of any number of starts each has its share to within one, even a business that waits one item at a time.
+
+    Nor does it matter that the lane asked in between when nobody was allowed to start.
+    """
     queue = queue_of(weights={"a": weight_a, "b": weight_b})
     for _ in range(1 if one_by_one else starts):
         queue.push(one(business="a"))
@@ -83,6 +88,8 @@ def test_businesses_share_by_weight(weight_a: int, weight_b: int, starts: int, o
         popped = queue.pop()
         assert popped is not None
         begun[popped.business] += 1
+        if asked_in_vain:
+            assert queue.pop(lambda _: False) is None
         if one_by_one and popped.business == "a":
             queue.push(one(business="a"))
         assert abs(begun["b"] - number * weight_b / (weight_a + weight_b)) <= 1

@@ -117,7 +117,7 @@ def test_another_workers_pace_goes_on() -> None:
     assert not pace.active(NOW_MS)
     pace.restore(5.0, NOW_MS)
     assert (pace.per_s(NOW_MS), pace.next_ms(NOW_MS)) == (5.0, NOW_MS + 200)
-    assert not pace.active(NOW_MS + 15_000)
+    assert [pace.active(NOW_MS + after_ms) for after_ms in (14_999, 15_000)] == [True, False]
     assert pace.slow(NOW_MS + 1, 5, NOW_MS + 2)
 
 
@@ -130,6 +130,11 @@ def test_a_clock_that_is_set_back_makes_nobody_wait_longer(rate_per_s: float, ga
     assert pace.next_ms(now_ms - back_ms) - (now_ms - back_ms) == pytest.approx(wait_ms, abs=0.01)
     assert pace.per_s(now_ms - back_ms) == per_s
     assert not pace.active(now_ms - back_ms + 15_000)
+
+
+def test_jitter_makes_no_pace_slower() -> None:
+    """An instant taken a moment before the halving is read as that of the halving."""
+    assert slowed(100).per_s(NOW_MS - 999) == 50
 
 
 def test_a_429_after_the_clock_was_set_back_still_counts() -> None:

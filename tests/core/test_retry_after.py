@@ -101,6 +101,20 @@ def test_two_digits_are_the_last_such_year_up_to_fifty_ahead(year: int, two_digi
     assert pause_ms("Monday, 31-Dec-73 00:00:00 GMT") is None
 
 
+@pytest.mark.parametrize("year", [1972, 1999, 2000, 2023, 2024, 2100, 2400])
+@pytest.mark.parametrize(("month", "day"), [(1, 1), (2, 28), (3, 1), (12, 31)])
+def test_leap_years_are_those_of_the_calendar(year: int, month: int, day: int) -> None:
+    """Before and after the day that some years have and others have not."""
+    at = datetime(year, month, day, tzinfo=UTC)
+    assert pause_ms(format_datetime(at, usegmt=True), 0, 10**15) == (at - EPOCH) // timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(("year", "is_one"), [(2000, True), (2024, True), (2023, False), (2100, False)])
+def test_the_29th_of_february_is_a_date_in_leap_years(year: int, is_one: bool) -> None:
+    """In others it is junk."""
+    assert (pause_ms(f"Mon, 29 Feb {year} 00:00:00 GMT", now_ms=0) is not None) == is_one
+
+
 @given(instants, st.integers(-(10**12), 10**12), st.integers(0, 10**9))
 def test_dates_are_those_of_the_calendar(at: datetime, ahead_ms: int, cap_ms: int) -> None:
     """All forms give the time until then, for any day of four digits' years."""

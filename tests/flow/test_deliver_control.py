@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -15,6 +16,8 @@ from streamer.core.control import REMEMBERED_MS
 from streamer.core.emit import Due, FirstPass, Held
 from streamer.core.lifecycle import State
 from streamer.core.outcome import Outcome
+from streamer.core.partitioning import lane_hash, partition_of
+from streamer.flow.deliver import DeliverLimits
 from streamer.flow.sweep import KEEP_S
 from streamer.ports import Abandoned
 from tests.core.samples import NOW_MS
@@ -46,7 +49,24 @@ def test_unknown_task_is_not_taken_for_a_new_one_once_it_may_be_forgotten() -> N
 DEATHS: list[tuple[Kind, int, int]] = [
     (kind, landed, after) for kind in ("publish", "log") for landed in (0, 1, ALL) for after in (0, 1)
 ]
-MOVE: dict[str, Any] = {"lane": "other.example", "url": "https://other.example/hook"}
+#: Of two partitions the desk's is the first: this lane is in the second.
+MOVE: dict[str, Any] = {"lane": "away.example", "url": "https://away.example/hook"}
+#: And this one in the first.
+BESIDE: dict[str, Any] = {"lane": "other.example", "url": "https://other.example/hook"}
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    """Set up the first of two partitions."""
+    desk = Desk(DeliverLimits(partitions=2))
+    yield desk
+    await desk.stop()
+
+
+def test_lanes_of_these_tests_are_where_they_say() -> None:
+    """The stories below depend on which lanes share a partition."""
+    lanes = ("receiver.example", BESIDE["lane"], MOVE["lane"])
+    assert [partition_of(lane, 2) for lane in lanes] == [0, 0, 1]
 
 
 @pytest.mark.parametrize("death", DEATHS)
@@ -148,12 +168,11 @@ async def test_update_of_one_waiting_for_its_retry_begins_its_attempts_again(des
 async def test_move_ends_the_task_here_before_it_begins_there(desk: Desk) -> None:
     """RULES 7: the entry that ends the old generation stands before the new place can read the task."""
     await desk.give(task(due_at_ms=LATER_MS, body=b"old"))
-    moving = command(Verb.UPDATE, lane="other.example", url="https://other.example/hook", body=b"new")
-    await desk.give(moving, source="control")
+    await desk.give(command(Verb.UPDATE, body=b"new", **MOVE), source="control")
     [first] = desk.outbox.of(FirstPass)
     written = [what for _, what in desk.outbox.order]
     assert written.index(first) > written.index(desk.outbox.changelog[-1])
-    assert (first.delivery.lane, first.delivery.seen, first.delivery.generation) == ("other.example", False, 2)
+    assert (first.delivery.lane, first.delivery.seen, first.delivery.generation) == ("away.example", False, 2)
     assert (first.delivery.revision, first.delivery.due_at_ms) == (2, LATER_MS)
     assert (desk.entry().state, desk.entry().moved, desk.entry().generation) == (State.CANCELLED, True, 2)
     assert told(desk) == [("moved", 2)]
@@ -163,11 +182,28 @@ async def test_move_ends_the_task_here_before_it_begins_there(desk: Desk) -> Non
     assert desk.sent == []
 
 
+async def test_move_to_a_lane_of_the_same_partition(desk: Desk) -> None:
+    """RULES 7: two lanes of one partition share the task's entry, and a first pass would be taken for a repeat."""
+    await desk.give(task(due_at_ms=LATER_MS, body=b"old"))
+    [waiting] = desk.held
+    await desk.give(command(Verb.UPDATE, body=b"new", **BESIDE), source="control")
+    assert (told(desk), desk.outbox.of(FirstPass)) == ([("applied", 2)], [])
+    assert (desk.results[-1].delivery or task()).lane == "other.example"
+    assert desk.entry().lane == lane_hash("other.example")
+    await desk.give(waiting.delivery, source="due")
+    await desk.clock.advance(90 * MINUTE_MS)
+    await desk.give(desk.held[-1].delivery, source="due")
+    assert [(sent.delivery.lane, sent.delivery.request.body) for sent in desk.sender.sent] == [
+        ("other.example", b"new")
+    ]
+    assert (desk.entry().generation, desk.entry().state) == (2, State.SUCCEEDED)
+
+
 async def test_task_moves_there_and_back(desk: Desk) -> None:
     """RULES 7: its own lane takes it again by its higher generation, and every older record of it is dropped."""
     await desk.give(task(due_at_ms=LATER_MS, body=b"old"))
     [waiting] = desk.held
-    await desk.give(command(Verb.UPDATE, lane="other.example", body=b"away"), source="control")
+    await desk.give(command(Verb.UPDATE, body=b"away", **MOVE), source="control")
     back = replace(task(body=b"back"), generation=3, revision=3)
     await desk.give(back)
     assert bodies(desk) == [b"back"]

@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.scenario]
 
 WAITING, FAILING = 60, 3
 WAIT_MS = 3_000
+#: Longer than the command takes to start.
+CALL_MS = 4_000
 
 
 async def test_no_call_after_the_answer_though_the_worker_is_killed(scene: Scene) -> None:
@@ -50,12 +52,12 @@ async def test_no_call_after_the_answer_though_the_worker_is_killed(scene: Scene
 async def test_call_on_the_wire_ends_first(scene: Scene) -> None:
     """It is let finish and recorded; a 2xx still wins, and after another answer nothing follows; the words tell which."""
     async with scene.ready_worker():
-        await scene.request("/delay/1500", id="good")
-        await scene.request("/delay/1500/500", id="bad", retry={"intervals": ["1s"] * 5})
+        await scene.request(f"/delay/{CALL_MS}", id="good")
+        await scene.request(f"/delay/{CALL_MS}/500", id="bad", retry={"intervals": ["1s"] * 5})
         await until(lambda: len(scene.receiver.arrivals()) == 2)
         run = await scene.place.run("tasks", "cancel", "good", "bad", "--json")
         again = await scene.place.run("tasks", "cancel", "bad")
-        await scene.request("/later", delay="1500ms")
+        await scene.request("/later", delay="1s")
         await scene.ends(3)
     assert {row["id"]: (row["applied"], row["answer"]) for row in run.objects} == {
         "good": (False, "not: task has ended: succeeded"),

@@ -12,8 +12,9 @@ _CUT = Answer(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf", after=A
 class PathAnswers:
     """Answers by the path's words.
 
-    ``/status/503``; ``/delay/250`` (200 after 250 ms); ``/delay/250/500`` (500 after as long); ``/fail/2/500`` (the
-    first 2 calls of each webhook-id get 500, later ones 200); ``/drop``, ``/cut``, ``/silent``; any other path gets 200.
+    ``/status/503``; ``/pause/429/2`` (429 with ``Retry-After: 2``); ``/delay/250`` (200 after 250 ms);
+    ``/delay/250/500`` (500 after as long); ``/fail/2/500`` (the first 2 calls of each webhook-id get 500, later ones
+    200); ``/drop``, ``/cut``, ``/silent``; any other path gets 200.
     """
 
     def __init__(self) -> None:
@@ -25,6 +26,8 @@ class PathAnswers:
         match arrival.path.partition("?")[0].split("/")[1:]:
             case ["status", code]:
                 return Answer(int(code))
+            case ["pause", code, after_s]:
+                return Answer(int(code), headers=(("Retry-After", after_s),))
             case ["delay", delay_ms]:
                 return Answer(delay_s=int(delay_ms) / 1000)
             case ["delay", delay_ms, code]:

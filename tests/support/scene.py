@@ -11,6 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
+from streamer.core.lane_key import lane_key
+from streamer.wire.config_record import encode_config
 from streamer.wire.dead_letter_record import DeadLetter, decode_dead_letter
 from streamer.wire.result_record import decode_result
 from tests.support.arrival_log import LoggedArrival
@@ -56,6 +58,16 @@ class Scene:
         topic = self.place.topics.requests
         pending = [await self.producer.send(topic, json.dumps(record).encode(), key) for record in records]
         return [await future for future in pending]
+
+    @property
+    def lane(self) -> str:
+        """The lane of the receiver's URLs."""
+        return lane_key(self.receiver.url)
+
+    async def configure(self, key: str, fields: Mapping[str, Any] | None) -> None:
+        """Write a record on `config`, acknowledged; None takes it away."""
+        value = encode_config(fields) if fields is not None else None
+        await self.producer.send_and_wait(self.place.topics.config, value, key.encode())
 
     async def ends(self, count: int, within_s: float = 20.0) -> list[Result]:
         """Return the final results once there are ``count`` of them."""

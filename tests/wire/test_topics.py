@@ -101,9 +101,10 @@ def test_no_topic_is_bounded_in_bytes() -> None:
     assert {spec.config["retention.bytes"] for spec in SPECS.values()} == {"-1"}
 
 
-def test_the_changelog_is_compacted_soon() -> None:
-    """Recovery reads little more than the live state."""
-    config = SPECS[TOPICS.tasks_changelog].config
+@pytest.mark.parametrize("name", [TOPICS.tasks_changelog, TOPICS.config])
+def test_what_is_read_whole_is_compacted_soon(name: str) -> None:
+    """Recovery, and the start of any process, read little more than the live state."""
+    config = SPECS[name].config
     assert (config["segment.ms"], config["segment.bytes"]) == ("600000", "67108864")
     assert (config["min.cleanable.dirty.ratio"], config["max.compaction.lag.ms"]) == ("0.1", "900000")
     assert config["delete.retention.ms"] == "3600000"
@@ -113,6 +114,8 @@ def test_retention_goes_by_the_brokers_clock() -> None:
     """A producer's wrong clock cannot make the broker delete a record early."""
     kept = {spec.config.get("message.timestamp.type") for spec in SPECS.values() if spec.retention_ms}
     assert kept == {"LogAppendTime"}
+    # A schedule begins when its record was appended.
+    assert SPECS[TOPICS.config].config["message.timestamp.type"] == "LogAppendTime"
 
 
 def test_sizes_and_retention_are_settings() -> None:
