@@ -59,8 +59,6 @@ def _links(paths: Sequence[str]) -> str:
     return ", ".join(f"[`{text}`](../{path})" for text, path in zip(shown, paths, strict=True))
 
 
-_RATES = "not yet: lanes have no rate"
-
 RULES = (
     Rule(
         "Only what intake or claim wrote may be the first record of its task. All that deliver writes is marked `seen`; "
@@ -88,15 +86,16 @@ RULES = (
     ),
     Rule(
         "State is held per partition and dropped whole when the partition goes; there are no standby replicas.",
-        "part: a task cannot move to another domain yet",
     ),
     Rule(
         "Cancel, update, run now, retry and replay are records on `control`. All but cancel carry the whole delivery and "
         "the generation they expect; another one is a conflict.",
-        "in; only replay has a command on the command line",
         tests=("tests/scenarios/test_a_failing_task_climbs_the_tiers_into_the_dead_letters_and_is_replayed.py",),
     ),
-    Rule("A deferral is a promise of a slot; beyond the horizon due times are spread.", _RATES),
+    Rule(
+        "A deferral is a promise of a slot; beyond the horizon due times are spread. While a breaker is open waits double, "
+        "and one record comes back to ask the target.",
+    ),
     Rule(
         "Draining at a revoke has a deadline of 8 s; then work is abandoned, and its offsets are not committed.",
         tests=("tests/scenarios/test_sigterm_under_load_sends_nothing_twice.py",),
@@ -135,7 +134,7 @@ RULES = (
         "A static member that the group does not know ends its process; an instance id is locked on its machine.",
         tests=("tests/scenarios/test_a_worker_refuses_to_start.py",),
     ),
-    Rule("A lane taken over begins with an empty bucket; none opens before its settings and state are read.", _RATES),
+    Rule("A lane taken over begins with an empty bucket; none opens before its settings and state are read."),
     Rule(
         "Hold looks at `release_at` alone, keeps what it fetched, and never seeks back.",
     ),
@@ -144,12 +143,15 @@ RULES = (
         "A tier takes every wait from 5 s less than its delay up to its delay, so that a usual wait is one hop.",
         tests=("tests/core/test_ladder.py",),
     ),
-    Rule("A lane's queue is bounded by rate and bytes; when it is full the worst is deferred.", _RATES),
-    Rule("Shards of a hot domain have fixed partitions, and share pause and breaker.", "not yet"),
-    Rule("A limit that several lanes share is reserved before queueing.", "not yet"),
     Rule(
-        "A cancel for a task not seen yet is remembered; for a task in flight every command waits for the attempt's end. "
-        "Each is answered on `results`.",
+        "A lane's queue is bounded by what it can do in 5 s, and by bytes; when it is full the worst is deferred.",
+        "in; a lane without a rate may hold six times that while its partition's window is less than half full",
+    ),
+    Rule("Shards of a hot domain have fixed partitions, and share pause and breaker."),
+    Rule("A limit that several lanes share is reserved before queueing."),
+    Rule(
+        "A cancel for a task not seen yet is remembered, and any other command becomes the task; a task on the wire is "
+        "waited for, one that waits in its lane is not. Each is answered on `results`, once its entry stands.",
     ),
     Rule(
         "Intake publishes `rejected`; the ledger folds and prunes by event time.",
@@ -158,9 +160,8 @@ RULES = (
     ),
     Rule("A key has 16 bytes and an entry at most 48; very many open tasks live on disk.", "part: memory only"),
     Rule(
-        "There is one changelog: claims, and later lanes, live in it under a prefix.",
-        "part: lanes keep no state yet",
-        ("tests/adapters/kafka/test_recovery.py",),
+        "There is one changelog: claims and lanes live in it under a prefix.",
+        tests=("tests/adapters/kafka/test_recovery.py",),
     ),
     Rule("Fetches wait 50 ms at most."),
     Rule("At a revoke the finished prefixes are committed, then the windows dropped."),
@@ -171,12 +172,14 @@ RULES = (
     Rule("An entry keeps a hash of the content; a duplicate with other content is answered, never dropped in silence."),
     Rule(
         "Replay and retry keep `webhook-id` and `Idempotency-Key`; an update makes new ones.",
-        "part: an update keeps them too",
-        ("tests/scenarios/test_a_failing_task_climbs_the_tiers_into_the_dead_letters_and_is_replayed.py",),
+        tests=("tests/scenarios/test_a_failing_task_climbs_the_tiers_into_the_dead_letters_and_is_replayed.py",),
     ),
     Rule("A producer is aborted before its successor starts."),
     Rule("On disk a change and its changelog offset are one transaction.", "part: claims only; entries are in memory"),
-    Rule("A watchdog thread ends a process that has lag and makes no progress.", "not yet"),
+    Rule(
+        "A watchdog thread ends a process that has lag and makes no progress.",
+        "in for deliver; not for intake and hold",
+    ),
     Rule(
         "An entry holds its lane's hash; more partitions mean a new set of topics.", "part: there is no command for it"
     ),

@@ -61,7 +61,7 @@ def on_broker(loaded: Loaded, bootstrap: str) -> Loaded:
 
 
 def as_toml(settings: Settings) -> str:
-    """Return the settings file that gives these settings; secrets are left out, `up` has no use for any."""
+    """Return the settings file that gives these settings; secrets are left out, and reach the workers by environment."""
     return _HEAD + "".join(f"{line}\n" for line in _lines(settings))
 
 

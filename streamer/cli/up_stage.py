@@ -22,6 +22,7 @@ from streamer.cli.up_settings import as_toml
 from streamer.cli.up_try import addresses, commands
 from streamer.cli.up_voice import Voice
 from streamer.cli.up_workers import Workers
+from streamer.settings.load import environment_with_secrets
 from streamer.wire.outgoing import OutRecord
 
 _TRICKLE_S = 1.0
@@ -101,7 +102,13 @@ class Stage:
             self.voice("worker_ready", f"worker {number} is ready (pid {pid})", number=number, pid=pid)
 
         self.config.write_text(as_toml(self.place.settings), "utf-8")
-        workers = Workers(self.config, self.root, self.place.settings.worker.processes, ready)
+        workers = Workers(
+            self.config,
+            self.root,
+            self.place.settings.worker.processes,
+            environment_with_secrets(self.place.settings),
+            ready,
+        )
         self._workers = workers
         try:
             await workers.start()

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -19,14 +19,20 @@ _TAIL_BYTES = 4_000
 
 
 class Workers:
-    """Runs ``count`` workers on one settings file; each writes its log to ``root/worker-N.log``."""
+    """Runs ``count`` workers on one settings file; each writes its log to ``root/worker-N.log``.
 
-    def __init__(self, config: Path, root: Path, count: int, on_ready: Callable[[int, int], None]) -> None:
+    ``environment`` is theirs, with the secrets that stand in no file.
+    """
+
+    def __init__(
+        self, config: Path, root: Path, count: int, environment: Mapping[str, str], on_ready: Callable[[int, int], None]
+    ) -> None:
         self.failure: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.ready = asyncio.Event()
         self._config = config
         self._root = root
         self._count = count
+        self._environment = environment
         self._on_ready = on_ready
         self._processes: list[asyncio.subprocess.Process] = []
         self._watches: list[asyncio.Task[None]] = []
@@ -73,6 +79,7 @@ class Workers:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
+            env=self._environment,
             # A session of its own: Ctrl-C reaches us alone, and a worker takes a second signal for "at once".
             start_new_session=True,
         )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 #: Lanes live in the tasks' changelog under this prefix.
 KEY_PREFIX = b"l"
+#: A breaker is remembered for so long after it could have been asked again.
+UNASKED_MS = 3_600_000
 _VERSION = 1
 _LAYOUT = struct.Struct("<BQQQQQIf")
 
@@ -34,9 +36,10 @@ class LaneMemory:
     pace_per_s: float = 0.0
 
     def trivial(self, now_ms: int) -> bool:
-        """Tell whether nothing of it matters any more."""
+        """Tell whether nothing of it matters any more; a breaker that nobody has asked for long is as good as closed."""
         past = max(self.tat_ms, self.promised_ms, self.paused_until_ms) <= now_ms
-        return past and not self.openings and not self.pace_per_s
+        closed = not self.openings or self.open_until_ms + UNASKED_MS <= now_ms
+        return past and closed and not self.pace_per_s
 
 
 def lane_digest(lane: str) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from streamer.settings.contracts import contradictions
 from streamer.settings.fields import fields
@@ -89,3 +89,10 @@ def _sentences(error: ValidationError, found: Found) -> list[str]:
         reason = detail["msg"].removeprefix("Value error, ")
         sentences[f"{key or '.'.join(parts)} ({found.sources.get(key, DEFAULT)}): {reason}"] = None
     return list(sentences)
+
+
+def environment_with_secrets(settings: Settings) -> dict[str, str]:
+    """Return this process's environment for a child, with the secrets among these settings: no file is to hold them."""
+    found = {field.env: field.value(settings) for field in fields().values()}
+    secrets = {name: value.get_secret_value() for name, value in found.items() if isinstance(value, SecretStr)}
+    return {**os.environ, **secrets}

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from streamer.cli.tasks_answer import Told, said
+from streamer.cli.tasks_answer import Answers, Told, said
 from streamer.cli.tasks_state import TaskState
 from streamer.core.command import Command, Verb
 from streamer.core.emit import Because, ResultOf
@@ -136,6 +136,23 @@ def test_answer_in_words(verb: Verb, result: ResultOf, call: str | None, applied
     told = said(command(verb), read(result), call)
     assert isinstance(told, Told)
     assert (told.task_id, told.applied, told.text, told.command_id) == ("task-a", applied, text, "cmd_1")
+
+
+async def test_answers_are_heard_for_what_was_asked() -> None:
+    """The call that ends while a command waits is told with its answer; who gets none in time is told last."""
+    heard = Answers()
+    heard.expect(command(Verb.CANCEL))
+    heard.expect(Command("cmd_2", Verb.CANCEL, "task-b", "example.com", None, None, "ops", NOW_MS))
+    heard.hear(read(answer(Verb.RETRY, "applied")) | {"command_id": "of another"})
+    heard.hear(read(a_result(FIRST, State.RETRYING)))
+    heard.hear(read(answer(Verb.CANCEL, "cancelled", 1, State.CANCELLED)))
+    # Read again after a crash, it may be a conflict: the first answer counts.
+    heard.hear(read(answer(Verb.CANCEL, "conflict", 1, None, detail="task has ended: cancelled")))
+    told = [(each.task_id, each.applied, each.text) async for each in heard.take(0.01)]
+    assert told[0] == ("task-a", True, "cancelled; the call on the wire has ended with 500")
+    assert told[1][:2] == ("task-b", None)
+    assert told[1][2].startswith("no answer within 0.01 s; is a worker running?")
+    assert len(told) == 2
 
 
 def test_call_of_a_task_is_no_answer() -> None:

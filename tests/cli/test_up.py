@@ -20,7 +20,7 @@ from streamer.adapters.broker import ports
 from streamer.cli.demo_tasks import opening, trickle
 from streamer.cli.up_settings import as_toml, load_for_up, on_broker
 from streamer.core.reading import Accepted, Refused
-from streamer.settings.load import SettingsError, load
+from streamer.settings.load import SettingsError, environment_with_secrets, load
 from streamer.wire.limits import DEFAULT_LIMITS
 from streamer.wire.request_reader import read_request
 from tests.support.installation import environment
@@ -176,6 +176,18 @@ def test_the_file_for_other_commands_says_the_same(tmp_path: Path) -> None:
     path.write_text(as_toml(loaded.settings), "utf-8")
     assert tomllib.loads(path.read_text("utf-8"))["kafka"]["bootstrap_servers"] == "127.0.0.1:1234"
     assert load(path, environ={}).settings == loaded.settings
+
+
+def test_secrets_reach_the_workers_by_environment_alone(tmp_path: Path) -> None:
+    """A password in the user's file stands in no other file, and the workers have it all the same."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text('redis.url = "redis://127.0.0.1:6379"\nredis.password = "hush"\n', "utf-8")
+    settings = load_for_up(mine, tmp_path, {}).settings
+    environment = environment_with_secrets(settings)
+    assert "hush" not in as_toml(settings)
+    path = tmp_path / "up.toml"
+    path.write_text(as_toml(settings), "utf-8")
+    assert load(path, environ=environment).settings.redis == settings.redis
 
 
 def test_a_variable_that_would_win_over_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

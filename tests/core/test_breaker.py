@@ -246,7 +246,7 @@ def test_a_restored_breaker_without_openings_is_closed() -> None:
     breaker = Breaker(POLICY)
     breaker.restore(NOW_MS + 5_000, 0, NOW_MS)
     assert breaker.state is BreakerState.CLOSED
-    breaker.restore(NOW_MS + 10**10, 10**30, NOW_MS)
+    breaker.restore(NOW_MS + 10**10, 2**32 - 1, NOW_MS)
     assert breaker.ready_ms(NOW_MS) == NOW_MS + 60_000
 
 
