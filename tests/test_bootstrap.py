@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from streamer import bootstrap
 from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.redis.shared_limits import RedisSharedLimits
+from streamer.bootstrap.plan import Plan
+from streamer.bootstrap.sending import make_shared_limits
 from streamer.cli.setup import limits_of, topics_of
 from streamer.core.policy import SharedLimit
 from streamer.core.rate import parse_rate
@@ -23,8 +24,8 @@ LIMIT = SharedLimit("business:a", parse_rate("10/s"), 1)
 def shared_limits(name: str = "0", **flags: Any) -> MemorySharedLimits | RedisSharedLimits:
     """Return what a worker of that name would use."""
     settings = load(environ={}, flags={key.replace("__", "."): value for key, value in flags.items()}).settings
-    plan = bootstrap.Plan(settings, topics_of(settings), limits_of(settings), {}, "cluster", name)
-    return bootstrap._shared_limits(plan, PrometheusMeter())
+    plan = Plan(settings, topics_of(settings), limits_of(settings), {}, "cluster", name)
+    return make_shared_limits(plan, PrometheusMeter())
 
 
 @pytest.mark.parametrize(

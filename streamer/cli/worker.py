@@ -15,11 +15,12 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from streamer import bootstrap
 from streamer.adapters.kafka import positions
 from streamer.adapters.kafka import topics as kafka_topics
 from streamer.adapters.kafka.clients import client_options, cluster_id
 from streamer.adapters.kafka.instance_lock import InstanceTaken
+from streamer.bootstrap.plan import Groups, Plan
+from streamer.bootstrap.worker import make_worker
 from streamer.cli.console import JsonFlag, complain, err, fail, given, load_settings, print_json
 from streamer.cli.logs import set_up_log
 from streamer.cli.setup import kafka_options, limits_of, topics_of
@@ -63,8 +64,8 @@ async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
     topics, options = topics_of(settings), client_options(**kafka_options(settings))
     await _check(settings, options)
     try:
-        plan = bootstrap.Plan(settings, topics, limits_of(settings), options, await cluster_id(options), name)
-        made = bootstrap.make_worker(plan)
+        plan = Plan(settings, topics, limits_of(settings), options, await cluster_id(options), name)
+        made = make_worker(plan)
     except InstanceTaken as error:
         fail(str(error))
 
@@ -90,7 +91,7 @@ async def _check(settings: Settings, options: dict[str, Any]) -> None:
         fail(*(str(problem) for problem in problems))
     if settings.worker.from_ != "none":
         return
-    groups = bootstrap.Groups(settings.kafka.group)
+    groups = Groups(settings.kafka.group)
     unread = await positions.never_read(
         options,
         {

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 KEY_PREFIX = b"l"
 #: A breaker is remembered for so long after it could have been asked again.
 UNASKED_MS = 3_600_000
+#: A pace is gone by itself some fifteen seconds after it was set.
+PACE_MS = 20_000
 _VERSION = 1
 _LAYOUT = struct.Struct("<BQQQQQIf")
 
@@ -39,7 +41,7 @@ class LaneMemory:
         """Tell whether nothing of it matters any more; a breaker that nobody has asked for long is as good as closed."""
         past = max(self.tat_ms, self.promised_ms, self.paused_until_ms) <= now_ms
         closed = not self.openings or self.open_until_ms + UNASKED_MS <= now_ms
-        return past and closed and not self.pace_per_s
+        return past and closed and (not self.pace_per_s or self.at_ms + PACE_MS <= now_ms)
 
 
 def lane_digest(lane: str) -> bytes:

@@ -69,7 +69,7 @@ class Lanes(Generic[Item]):
         self.erased: list[tuple[LaneBook, bytes]] = []
         #: Lanes whose figures may have changed.
         self.active: dict[Lane[Item], None] = {}
-        self._gone: list[str] = []
+        self._gone: list[tuple[LaneBook, str]] = []
         self._wakes: list[tuple[float, int, Lane[Item]]] = []
         self._sequence = count()
 
@@ -206,7 +206,7 @@ class Lanes(Generic[Item]):
             self._touched[lane] = None
         elif not lane.running and self._count > MOST_IDLE and lane not in self.changed:
             self._evict(lane, grant.begun_ms)
-        if self._blocked:
+        if self._blocked and grant.caps:
             self._touched.update(self._blocked)
             self._blocked.clear()
 
@@ -222,7 +222,7 @@ class Lanes(Generic[Item]):
             self.changed.pop(lane, None)
             self._evict(lane, now_ms)
         # Its figures are the next owner's to tell, and so is what its changelog may forget.
-        self._gone.clear()
+        self._gone = [(kept, key) for kept, key in self._gone if kept is not book]
         self.erased = [(kept, digest) for kept, digest in self.erased if kept is not book]
 
     def forget_idle(self, now_ms: float) -> int:
@@ -232,7 +232,19 @@ class Lanes(Generic[Item]):
         for lane in idle:
             if lane not in self.changed:
                 self._evict(lane, now_ms)
+        self._forget_wakes()
         return len(idle)
+
+    def _forget_wakes(self) -> None:
+        """Forget the wakes of lanes in which nobody waits: for a pause without an end they would keep their lanes for ever."""
+        kept = []
+        for at_ms, order, lane in self._wakes:
+            if len(lane.queue) and lane.wake_ms == at_ms:
+                kept.append((at_ms, order, lane))
+            elif lane.wake_ms == at_ms:
+                lane.wake_ms = inf
+        heapq.heapify(kept)
+        self._wakes = kept
 
     def _evict(self, lane: Lane[Item], now_ms: float) -> None:
         lanes = self._lanes.get(lane.book, {})
@@ -244,7 +256,7 @@ class Lanes(Generic[Item]):
         if not lanes:
             del self._lanes[lane.book]
         self.active.pop(lane, None)
-        self._gone.append(lane.key)
+        self._gone.append((lane.book, lane.key))
         erased = lane.book.keep(lane.memory(now_ms), int(now_ms))
         if erased is not None:
             self.erased.append((lane.book, erased))
@@ -268,7 +280,7 @@ class Lanes(Generic[Item]):
     def take_gone(self) -> list[str]:
         """Return the lanes forgotten for being idle since the last time this was asked."""
         gone, self._gone = self._gone, []
-        return gone
+        return [key for _, key in gone]
 
     def _note(self, lane: Lane[Item]) -> None:
         if lane.dirty:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.core.lane_memory import UNASKED_MS, LaneMemory, lane_digest, pack_lane, unpack_lane
+from streamer.core.lane_memory import PACE_MS, UNASKED_MS, LaneMemory, lane_digest, pack_lane, unpack_lane
 
 _INSTANT = st.integers(0, 1 << 53)
 
@@ -42,7 +42,8 @@ def test_memory_is_trivial_once_all_of_it_is_past() -> None:
     assert not LaneMemory("a", 0, paused_until_ms=31).trivial(30)
     assert not LaneMemory("a", 0, openings=1, open_until_ms=100).trivial(UNASKED_MS + 99)
     assert LaneMemory("a", 0, openings=1, open_until_ms=100).trivial(UNASKED_MS + 100)
-    assert not LaneMemory("a", 0, pace_per_s=1).trivial(10**15)
+    assert not LaneMemory("a", 0, pace_per_s=1).trivial(PACE_MS - 1)
+    assert LaneMemory("a", 0, pace_per_s=1).trivial(PACE_MS)
 
 
 def test_key_of_a_lane_is_no_tasks_key() -> None:

@@ -67,9 +67,9 @@ def test_the_rate_of_the_process_holds_over_all_lanes() -> None:
     for item in range(20):
         begun += [hand.now_ms] * len(hand.offer(f"d{item}", item))
     while len(begun) < 20:
-        now_ms = hand.now_ms
-        begun += [hand.now_ms] * len(hand.later())
-        assert hand.now_ms > now_ms
+        before_ms, count = hand.now_ms, len(hand.later())
+        assert hand.now_ms > before_ms
+        begun += [hand.now_ms] * count
     assert begun[:2] == [NOW_MS, NOW_MS]
     assert all(later - sooner == 500 for sooner, later in pairwise(begun[1:]))
 

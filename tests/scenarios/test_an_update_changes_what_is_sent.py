@@ -32,7 +32,7 @@ async def test_the_new_form_is_sent_though_the_worker_is_killed(scene: Scene) ->
             late = await scene.place.run("tasks", "update", "order-1", "--url", scene.url("/fourth"))
     assert (one.code, two.code, late.code) == (0, 0, 1)
     assert one.out.startswith("order-1  updated: generation 2, due 20")
-    assert two.out == f"order-1  updated: generation 3, due {format_instant(send_at_ms)}\n"
+    assert two.out.startswith("order-1  updated: generation 3, due 20")
     assert late.out == "order-1  not: task has ended: succeeded\n"
     assert (call.path, call.id) == ("/third", "order-1-g3")
     assert call.at_ms >= send_at_ms

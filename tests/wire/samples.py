@@ -35,6 +35,26 @@ DELIVERY = Delivery(
     epoch=7,
     why=Why.RETRY,
 )
+WAITING = Delivery(
+    task_id="tsk_00fe",
+    business="acme",
+    business_id=None,
+    lane="example.com",
+    request=Request(url="https://example.com/hooks", rate_key="gateway", policy="gentle"),
+    origin=Origin("requests", 3, 12_346, AT_MS),
+    accepted_at_ms=AT_MS + 5,
+    due_at_ms=AT_MS + 60_000,
+    generation=2,
+    seen=True,
+    epoch=7,
+    why=Why.RATE,
+    promise_ms=AT_MS + 62_000,
+    command_id="cmd_1",
+    shard=1,
+    waits=3,
+    slot_ms=AT_MS + 59_000,
+    revision=2,
+)
 EXCHANGE = Exchange(
     end=Response(200, (("Content-Type", "text/plain"), ("Set-Cookie", "a=b")), b"ok", False, 2, "HTTP/1.1"),
     started_at_ms=AT_MS + 6,
@@ -121,6 +141,7 @@ requests = st.builds(
     sign=st.booleans(),
     metadata=_pairs,
     traceparent=st.none() | _names,
+    policy=st.none() | _names,
 )
 deliveries = st.builds(
     Delivery,
@@ -140,6 +161,10 @@ deliveries = st.builds(
     faults=_counts | st.just(0),
     promise_ms=st.none() | _instants,
     command_id=st.none() | _names,
+    shard=st.integers(0, 0xFFFF),
+    waits=_counts | st.just(0),
+    slot_ms=st.none() | _instants,
+    revision=_counts | st.just(0),
 )
 
 

@@ -14,7 +14,7 @@ from streamer.core.request import Request
 from streamer.wire.delivery_record import decode_delivery, encode_delivery
 from streamer.wire.unreadable import UnreadableRecord
 from tests.wire.golden_files import golden
-from tests.wire.samples import AT_MS, DELIVERY, REQUEST, deliveries
+from tests.wire.samples import AT_MS, DELIVERY, REQUEST, WAITING, deliveries
 
 GOOD = orjson.loads(encode_delivery(DELIVERY))
 
@@ -29,6 +29,8 @@ def test_golden() -> None:
     """What version 1 looks like does not change, and what an earlier release wrote can be read."""
     assert encode_delivery(DELIVERY) == golden("delivery.v1.json")
     assert decode_delivery(golden("delivery.v1.json")) == DELIVERY
+    assert encode_delivery(WAITING) == golden("delivery.waiting.v1.json")
+    assert decode_delivery(golden("delivery.waiting.v1.json")) == WAITING
 
 
 def test_equal_policies_are_one_object() -> None:
@@ -140,5 +142,7 @@ def test_mutated_bytes_decode_or_are_refused(data: st.DataObject) -> None:
 
 def test_the_sample_is_not_all_defaults() -> None:
     """The golden record shows optional fields too."""
+    waiting = orjson.loads(encode_delivery(WAITING))
     assert {"bi", "n", "s", "e", "w", "h", "md", "tp"} <= GOOD.keys()
+    assert {"g", "p", "c", "sh", "wt", "sl", "rv", "rk", "po"} <= waiting.keys()
     assert REQUEST.metadata

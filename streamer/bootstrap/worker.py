@@ -1,0 +1,101 @@
+"""Puts a worker together from a plan; this package alone knows flow and adapters both."""
+
+from __future__ import annotations
+
+from streamer.adapters.calendar.cron import CronCalendar
+from streamer.adapters.kafka.instance_lock import InstanceLock
+from streamer.adapters.kafka.lease import HeartbeatLease
+from streamer.adapters.kafka.outbox import KafkaOutbox
+from streamer.adapters.kafka.schedule_state import ScheduleState
+from streamer.adapters.kafka.watchdog import any_answers
+from streamer.adapters.kafka.worker import Parts, Worker
+from streamer.adapters.prometheus.meter import PrometheusMeter
+from streamer.adapters.store.marker_file import MarkerFile
+from streamer.adapters.system import SystemClock, SystemEntropy
+from streamer.bootstrap.plan import Plan
+from streamer.bootstrap.sending import deliver_limits, make_sender, make_shared_limits
+from streamer.bootstrap.stages import (
+    make_config,
+    make_faust_app,
+    make_intake,
+    make_ownership,
+    make_tier_log,
+    sources_of,
+)
+from streamer.flow.claim import ClaimLimits, ClaimStage
+from streamer.flow.deliver import Deliver
+from streamer.flow.hold import Hold
+from streamer.flow.scheduler import Scheduler
+from streamer.wire.outgoing import Encoder
+
+
+def make_worker(plan: Plan) -> Worker:
+    """Return a worker, not started; raises InstanceTaken."""
+    own = plan.settings.worker
+    plan.directory.mkdir(parents=True, exist_ok=True)
+    if own.instance_id is not None:
+        InstanceLock(own.data_dir / f"{own.instance_id}.lock", own.instance_id)
+    clock, meter, encode = SystemClock(), PrometheusMeter(), Encoder(plan.topics)
+    marker, sender = MarkerFile(plan.directory / "marker.json"), make_sender(plan.settings, clock)
+    lease = HeartbeatLease(plan.settings.kafka.session_timeout_s)
+    producer = plan.producer(lease)
+
+    def logged(partition: int, offset: int) -> None:
+        ownership.logged(partition, offset)
+
+    outbox = KafkaOutbox(producer, encode, plan.topics.tasks_changelog, logged)
+    calendar = CronCalendar()
+    schedules = ScheduleState(plan.limits, calendar, meter, clock.now_ms)
+    config, shared = make_config(plan, meter, schedules), make_shared_limits(plan, meter)
+    deliver = Deliver(
+        clock=clock,
+        entropy=SystemEntropy(),
+        sender=sender,
+        outbox=outbox,
+        marker=marker,
+        meter=meter,
+        shared=shared,
+        policies=config.current,
+        limits=deliver_limits(plan),
+    )
+    claims = plan.settings.claims
+    claim = ClaimStage(clock, outbox, meter, ClaimLimits(claims.unique_for.ms // 1000, claims.per_business_cap))
+    ownership = make_ownership(plan, deliver, claim, producer, lease, clock, meter)
+    intake, intake_producer = make_intake(plan, encode, clock, meter, config)
+    tier_log, hold_producer = make_tier_log(plan, encode, clock, meter)
+    return Worker(
+        Parts(
+            client_options=plan.client_options,
+            config=config,
+            config_deadline_s=plan.settings.kafka.produce_timeout_s,
+            intake_group=plan.groups.intake,
+            requests_topic=plan.topics.requests,
+            deliver_topics=list(sources_of(plan.topics)),
+            clock=clock,
+            meter=meter,
+            marker=marker,
+            sender=sender,
+            ownership=ownership,
+            outbox=outbox,
+            deliver=deliver,
+            claim=claim,
+            intake=intake,
+            hold=Hold(tier_log, clock, meter, plan.topics.tiers),
+            tier_log=tier_log,
+            scheduler=Scheduler(
+                clock=clock,
+                outbox=outbox,
+                calendar=calendar,
+                meter=meter,
+                book=schedules.book,
+                places=lambda: ownership.assignment.owned,
+                partitions=plan.topics.partitions,
+            ),
+            producers=(producer, intake_producer, hold_producer),
+            app=make_faust_app(plan, ownership),
+            drain_s=plan.settings.kafka.drain_deadline_s,
+            broker_answers=any_answers(plan.settings.kafka.bootstrap_servers),
+            watchdog_s=own.watchdog.s,
+            shared=shared,
+        )
+    )
