@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from math import inf
+from math import ceil, inf
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -99,6 +99,7 @@ class LanesAgainstModel(RuleBasedStateMachine):
             self.items += 1
             lane = self.lane(domain)
             if (grant := self.lanes.begin_at_once(lane, self.items, taker, self.now_ms)) is not None:
+                self.running[grant.item] = grant
                 self.begun(grant, taker)
                 continue
             one = waiting(self.items, taker, priority, **promised)
@@ -113,6 +114,8 @@ class LanesAgainstModel(RuleBasedStateMachine):
         for item in turn.stale:
             assert item % 11 == 0
             self.left(item, "stale")
+        for grant in turn.begun:
+            self.running[grant.item] = grant
         for grant in turn.begun:
             assert open_until_ms.get(grant.lane.key, 0) <= self.now_ms
             self.begun(grant, self.left(grant.item, "runs").business)
@@ -131,7 +134,6 @@ class LanesAgainstModel(RuleBasedStateMachine):
     def begun(self, grant: Grant[int], taker: str) -> None:
         lane, limits = grant.lane, grant.lane.limits
         self.place[grant.item] = "runs"
-        self.running[grant.item] = grant
         assert grant.begun_ms == self.now_ms >= max(limits.paused_until_ms, lane.paused_until_ms)
         of_lane = [other for other in self.running.values() if other.lane is lane]
         assert lane.running == len(of_lane) <= limits.concurrency
@@ -174,7 +176,8 @@ class LanesAgainstModel(RuleBasedStateMachine):
 
     @rule(span_ms=st.sampled_from([1, 7, 50, 333, 1_000, 5_000, 70_000]))
     def pass_time(self, span_ms: int) -> None:
-        # Nobody looks later than the lanes ask for.
+        # What was offered is looked at in the same instant, and nobody looks later than the lanes ask for.
+        self.look()
         self.now_ms = max(self.now_ms, min(self.now_ms + span_ms, self.lanes.next_ms()))
         self.look()
 
@@ -201,7 +204,7 @@ class LanesAgainstModel(RuleBasedStateMachine):
         book = LaneBook()
         for lane in self.lanes:
             book.recover(lane_digest(lane.key), pack_lane(lane.memory(self.now_ms)))
-        self.now_ms = round(self.now_ms) + dead_ms
+        self.now_ms = ceil(self.now_ms) + dead_ms
         for item in [*self.waiting, *self.running]:
             self.place[item] = "lost with its worker"
         self.waiting.clear()

@@ -20,7 +20,7 @@ SECOND_MS = 1_000
 
 
 async def test_a_schedule_fires_over_a_kill(scene: Scene) -> None:
-    """The next worker fires what came due in between and goes on in time; an instant is called twice only around the kill."""
+    """The next worker fires what came due in between, then goes on in time; only what was in flight is called again."""
     record = {"every": "1s", "overlap": "allow", "request": {"url": scene.url("/ok"), "metadata": {"of": "the story"}}}
     written = await scene.producer.send_and_wait(
         scene.place.topics.config, json.dumps(record).encode(), b"schedule:tick"
@@ -40,8 +40,10 @@ async def test_a_schedule_fires_over_a_kill(scene: Scene) -> None:
     assert min(call.at_ms - instants[call.id] for call in calls) >= 0
     in_time = [call.at_ms - instants[call.id] for call in calls if instants[call.id] > ready_ms]
     assert max(in_time) < LATE_MS
-    twice = {instants[id_] for id_, count in Counter(call.id for call in calls).items() if count > 1}
-    assert all(abs(instant_ms - killed_ms) < SECOND_MS for instant_ms in twice), twice
+    counts = Counter(call.id for call in calls)
+    # A call whose end was not written down yet when the worker died is made again, under the same id.
+    twice = {call.id: killed_ms - call.at_ms for call in reversed(calls) if counts[call.id] > 1}
+    assert all(0 <= before_ms < SECOND_MS for before_ms in twice.values()), twice
     ends = await scene.ends(len(called))
     metadata = {end["task_id"]: end["metadata"] for end in ends if end["state"] == "succeeded"}
     assert {entry["schedule"] for entry in metadata.values()} == {"tick"}
