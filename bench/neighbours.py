@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,8 +23,8 @@ MOST_GROWTH_MIB = 50
 _WARM_S = 5.0
 _SETTLE_S = 10.0
 _PARKED_RATE = 10
-#: A prefix of a partition stays uncommitted for as long as a lane holds one of its records.
-_ON_THE_WAY = 1_000
+#: What a lane at 10/s may keep in hand.
+_IN_QUEUE = 100
 #: The horizon's half: when the first of those come back that were promised no slot.
 _BACK_S = 300.0
 Say = Callable[[Shown], None]
@@ -141,7 +142,7 @@ async def beside_parked(
 
 async def _park(site: Site, tasks: int) -> None:
     await site.publish(site.request(ODD, "backlog", number) for number in range(tasks))
-    await site.taken_in(600, _ON_THE_WAY)
+    await site.taken_in("backlog", [ODD], tasks - _IN_QUEUE, 600)
 
 
 async def _while(site: Site, name: str, rate: float, work: Awaitable[None]) -> Heard:
@@ -166,7 +167,7 @@ async def _as_they_come_back(site: Site, rate: float, seconds: float, begun_s: f
     return asdict(load.heard())
 
 
-def _tell_backlog(site: Site, put_off: Any, say: Say, figures: dict[str, Any]) -> None:
+def _tell_backlog(site: Site, put_off: Counter[str], say: Say, figures: dict[str, Any]) -> None:
     calls = site.arrivals.of("backlog")
     lasted_s = (calls[-1].at_ns - calls[0].at_ns) / 1e9
     used = len(calls) / (lasted_s * _PARKED_RATE)
@@ -179,5 +180,5 @@ def _tell_backlog(site: Site, put_off: Any, say: Say, figures: dict[str, Any]) -
     figures |= {"deferrals_per_task": mean, "most_deferrals": _most(put_off), "rate_used": used}
 
 
-def _most(put_off: Any) -> int:
+def _most(put_off: Counter[str]) -> int:
     return max(put_off.values(), default=0)

@@ -34,9 +34,9 @@ class Shown:
 
 def conclude(module: str, shown: Sequence[Shown], figures: Mapping[str, Any], others_cores: float) -> NoReturn:
     """Write a test's figures down, tell what they were measured on, and end with 1 if a promise is not kept."""
-    report = {"command": " ".join([f"python -m {module}", *sys.argv[1:]]), "machine": facts(), "figures": figures}
+    machine = facts()
+    report = {"command": " ".join([f"python -m {module}", *sys.argv[1:]]), "machine": machine, "figures": figures}
     write(report, f"{module.rpartition('.')[2]}-{time.strftime('%Y%m%dT%H%M%S')}")
-    machine = report["machine"]
     changed = f" with {machine['changed_files']} files changed" if machine["changed_files"] else ""
     print(f"{machine['cores']} cores, of which others used {others_cores}; commit {machine['commit']}{changed}")
     short = sum(each.holds is False for each in shown)

@@ -17,6 +17,7 @@ from aiokafka.structs import RecordMetadata
 
 from bench.arrivals import Arrivals, tagged
 from bench.rig import BODY, PARTITIONS, write_default_settings
+from bench.waits import Waits
 from streamer.adapters.broker.server import EmbeddedBroker
 from streamer.adapters.kafka.topics import create_missing
 from streamer.core.ladder import DEFAULT_TIERS
@@ -27,8 +28,7 @@ from streamer.wire.config_record import encode_config
 from tests.support.broker import delete_topics
 from tests.support.domains import Domains, many_domains
 from tests.support.installation import Installation
-from tests.support.progress import unfinished
-from tests.support.topic_log import topic_log
+from tests.support.topic_log import TopicLog, topic_log
 
 _TIERS = " ".join(tier.name for tier in DEFAULT_TIERS)
 #: Records that are on their way to the broker at once.
@@ -45,6 +45,8 @@ class Site:
     domains: Domains
     producer: AIOKafkaProducer
     arrivals: Arrivals
+    waits: Waits
+    results: TopicLog[None]
 
     def lane(self, domain: int) -> str:
         """Return the lane of a domain."""
@@ -72,33 +74,25 @@ class Site:
         key, value = key_of(Kind.DOMAIN, self.lane(domain)), encode_config({"rate": rate})
         await self.producer.send_and_wait(self.place.topics.config, value, key.encode(), partition=0)
 
-    async def taken_in(self, within_s: float, most_left: int = 0) -> None:
-        """Return once intake and deliver have brought all but so many records to a call or to a wait."""
-        topics, group = self.place.topics, self.place.group
-        stages = {f"{group}-intake": [topics.requests], f"{group}-deliver": [topics.deliveries, topics.claims]}
-        left = most_left + 1
+    async def taken_in(self, name: str, domains: Iterable[int], tasks: int, within_s: float) -> None:
+        """Return once so many tasks of a name have been called or sent to wait, however often.
+
+        Committed offsets would not tell it: one record that waits in a lane's queue holds them back.
+        """
+        lanes, seen = [self.lane(domain) for domain in domains], 0
         try:
             async with asyncio.timeout(within_s):
-                while left > most_left:
-                    spans = await unfinished(self.place.bootstrap, self.place.partitions, stages)
-                    left = sum(len(span) for span in spans.values())
+                while seen < tasks:
+                    waited = [await self.waits.of(lane, self.results) for lane in lanes]
+                    called = {arrival.id for arrival in self.arrivals.of(name)}
+                    seen = len(called.union(*waited))
                     await asyncio.sleep(_LOOK_S)
         except TimeoutError:
-            raise TimeoutError(f"{left} records are not taken in after {within_s:g} s") from None
+            raise TimeoutError(f"{seen} tasks of {tasks} are taken in after {within_s:g} s") from None
 
-    async def deferrals(self, domain: int) -> Counter[bytes]:
-        """Return how often each task of a domain has been put off, by what ``results`` tells."""
-        counts: Counter[bytes] = Counter()
-        marks = (b'"outcome":"deferred"', b'"lane":"%s"' % self.lane(domain).encode())
-
-        def count(record: Any) -> None:
-            # Read as text: JSON of some hundred thousand results would take the workers' time.
-            if all(mark in record.value for mark in marks):
-                counts[record.key] += 1
-
-        async with topic_log(self.place.bootstrap, self.place.topics.results, self.place.partitions, count) as log:
-            await log.to_end()
-        return counts
+    async def deferrals(self, domain: int) -> Counter[str]:
+        """Return how often each task of a domain has been put off up to now."""
+        return await self.waits.of(self.lane(domain), self.results)
 
 
 @asynccontextmanager
@@ -116,4 +110,7 @@ async def site(broker: EmbeddedBroker, directory: Path, name: str, domains: int)
         producer = AIOKafkaProducer(bootstrap_servers=place.bootstrap, acks="all", max_batch_size=256 * 1024)
         await producer.start()
         stack.push_async_callback(producer.stop)
-        yield Site(place, broker.pid, receivers, producer, Arrivals(log))
+        waits = Waits()
+        topic, partitions = place.topics.results, place.partitions
+        results = await stack.enter_async_context(topic_log(place.bootstrap, topic, partitions, waits.take))
+        yield Site(place, broker.pid, receivers, producer, Arrivals(log), waits, results)

@@ -19,7 +19,8 @@ MOST_P99 = 2.0
 MOST_BEFORE = 3
 _ANSWER_MS = 50
 _RATE = 10
-_ON_THE_WAY = 2_000
+#: What a lane without a rate may keep in hand, and what is on its way through it.
+_IN_QUEUE = 11_000
 Say = Callable[[Shown], None]
 
 
@@ -45,7 +46,7 @@ async def turns(site: Site, sizes: Sizes, say: Say) -> dict[str, Any]:
     begun_s = time.monotonic()
     answer = f"delay/{_ANSWER_MS}"
     await site.publish(site.request(SHARED, "a", n, answer, business="a") for n in range(sizes.tasks))
-    await site.taken_in(600, _ON_THE_WAY)
+    await site.taken_in("a", [SHARED], sizes.tasks - min(_IN_QUEUE, sizes.tasks // 2), 600)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await meanwhile.arrived(120)
@@ -73,7 +74,7 @@ async def urgency(site: Site, sizes: Sizes, say: Say) -> dict[str, Any]:
     """Count the calls that go before a new task of priority 1, while thousands of priority 5 wait."""
     await site.limit(SLOW, f"{_RATE}/s")
     await site.publish(site.request(SLOW, "five", n, priority=5) for n in range(sizes.waiting))
-    await site.taken_in(300, _ON_THE_WAY // 10)
+    await site.taken_in("five", [SLOW], sizes.waiting - _RATE * 10, 300)
     load = Load(site, "one", lambda name, n: site.request(SLOW, name, n, priority=1))
     await load.run(0.7, sizes.urgent / 0.7)
     await load.arrived()

@@ -140,4 +140,6 @@ class Firing:
     template: bytes
 
 
-Emit = ResultOf | FirstPass | Claim | Due | Held | DeadLetterOf | UnreadableOf | LaneSignal | Firing | LaneFigures | Cursor
+Emit = (
+    ResultOf | FirstPass | Claim | Due | Held | DeadLetterOf | UnreadableOf | LaneSignal | Firing | LaneFigures | Cursor
+)

@@ -69,15 +69,13 @@ class Lane(Generic[Item]):
         #: The breaker's generation for which one waits until it may be asked again.
         self._probed = -1
         self._pace: Pace | None = None
-        self._gcra = self._limiter(0.0, book.taken_over_ms)
+        self._gcra = self._limiter(book.taken_over_ms)
         memory = book.get(key)
         if memory is not None:
             self._restore(memory, now_ms)
 
     def __repr__(self) -> str:
         return f"<Lane {self.key} running={self.running} waiting={len(self.queue)} {self.breaker.state.name.lower()}>"
-
-    # What holds the lane back
 
     def ready_ms(self, now_ms: float) -> tuple[float, Why]:
         """Return when the next call may begin, now at the soonest, and what it waits for; inf for "when a call ends"."""
@@ -127,14 +125,10 @@ class Lane(Generic[Item]):
 
     def _per_s(self, now_ms: float) -> float:
         """Return how many calls a second the lane can do, by its limits and by what it has measured; inf if neither says."""
-        per_s = self.limits.rate.per_s if self.limits.rate is not None else inf
-        if self._pace is not None and (pace_per_s := self._pace.per_s(now_ms)):
-            per_s = min(per_s, pace_per_s)
+        per_s = self.allowed_per_s(now_ms) or inf
         if self.stats.service_ms:
             per_s = min(per_s, max(1.0, self.room * 1000 / self.stats.service_ms))
         return per_s
-
-    # A call
 
     def begin(self, now_ms: float) -> Permit:
         """Count a call that begins now; only when ready."""
@@ -203,17 +197,12 @@ class Lane(Generic[Item]):
             self._probed = breaker.generation
             return PutOff(Why.BREAKER, round(max(breaker.open_until_ms, now_ms)), None, waits)
         if breaker.state is not BreakerState.CLOSED:
-            return self._wait_longer(Why.BREAKER, waits, spread, now_ms)
+            return self._tuning.longer(Why.BREAKER, waits, spread, now_ms)
         if self.limits.paused_until_ms >= FOREVER_MS:
-            return self._wait_longer(Why.PAUSED, waits, spread, now_ms)
+            return self._tuning.longer(Why.PAUSED, waits, spread, now_ms)
         if why not in (Why.PAUSED, Why.RETRY_AFTER):
             until_ms, why = now_ms, Why.RATE if self.limits.rate is not None else Why.LANE_FULL
         return self._promise(why, until_ms, spread, now_ms)
-
-    def _wait_longer(self, why: Why, waits: int, spread: float, now_ms: float) -> PutOff:
-        wait_ms = min(self._tuning.first_wait_ms << min(waits, 20), self._tuning.horizon_ms)
-        # Around the doubled wait, not at it: what was put off together shall not come back together.
-        return PutOff(why, round(now_ms + wait_ms * (0.75 + spread / 2)), None, waits + 1)
 
     def _promise(self, why: Why, from_ms: float, spread: float, now_ms: float) -> PutOff:
         spacing_ms = self._slot_spacing_ms(now_ms)
@@ -252,13 +241,13 @@ class Lane(Generic[Item]):
             self._gcra.change(limits.rate, limits.burst, now_ms)
         else:
             # A limit that is new finds an empty bucket: what went before it was not counted.
-            self._gcra = self._limiter(0.0, now_ms)
+            self._gcra = self._limiter(now_ms)
         self._promised_ms = min(self._promised_ms, now_ms)
 
-    def _limiter(self, tat_ms: float, empty_at_ms: float) -> Gcra | None:
+    def _limiter(self, empty_at_ms: float) -> Gcra | None:
         if self.limits.rate is None:
             return None
-        gcra = Gcra(self.limits.rate, self.limits.burst, tat_ms)
+        gcra = Gcra(self.limits.rate, self.limits.burst)
         gcra.empty(empty_at_ms)
         return gcra
 

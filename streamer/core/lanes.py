@@ -5,10 +5,8 @@ Must not know what an item is, how it is sent, nor the time.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import count
 from math import inf
 from typing import Generic
 
@@ -22,6 +20,7 @@ from streamer.core.policy_book import PolicyBook
 from streamer.core.put_off import PutOff, Tuning
 from streamer.core.rate import Rate, usual_burst
 from streamer.core.waiting import Item, Waiting
+from streamer.core.wakes import Wakes
 
 #: Idle lanes are kept this long for what they have measured, and no more of them than this.
 IDLE_MS = 60_000
@@ -37,8 +36,7 @@ class Lanes(Generic[Item]):
 
     __slots__ = (
         "_blocked", "_count", "_gone", "_in_turns", "_lanes", "_limiter", "_policies",
-        "_sequence", "_stale", "_touched", "_tuning", "_turns", "_wakes", "active", "caps", "changed", "erased",
-        "limit_total", "running",
+        "_stale", "_touched", "_tuning", "_turns", "_wakes", "active", "caps", "changed", "erased", "limit_total", "running",
     )  # fmt: skip
 
     def __init__(
@@ -70,8 +68,7 @@ class Lanes(Generic[Item]):
         #: Lanes whose figures may have changed.
         self.active: dict[Lane[Item], None] = {}
         self._gone: list[tuple[LaneBook, str]] = []
-        self._wakes: list[tuple[float, int, Lane[Item]]] = []
-        self._sequence = count()
+        self._wakes: Wakes[Item] = Wakes()
 
     def __repr__(self) -> str:
         return f"<Lanes {len(self)} running={self.running}/{self.limit_total} waiting={self.waiting}>"
@@ -117,12 +114,8 @@ class Lanes(Generic[Item]):
         if self._policies() is not self.caps.book:
             self._apply(now_ms)
         turn: Turn[Item] = Turn([], [], [])
-        wakes = self._wakes
-        while wakes and wakes[0][0] <= now_ms:
-            at_ms, _, lane = heapq.heappop(wakes)
-            if lane.wake_ms == at_ms:
-                lane.wake_ms = inf
-                self._touched[lane] = None
+        for lane in self._wakes.due(now_ms):
+            self._touched[lane] = None
         touched, self._touched = self._touched, {}
         for lane in touched:
             self._look(lane, now_ms)
@@ -142,9 +135,8 @@ class Lanes(Generic[Item]):
         if at_ms <= now_ms:
             self._turns.append(lane)
             self._in_turns.add(lane)
-        elif at_ms < lane.wake_ms and at_ms != inf:
-            lane.wake_ms = at_ms
-            heapq.heappush(self._wakes, (at_ms, next(self._sequence), lane))
+        else:
+            self._wakes.set(lane, at_ms)
 
     def _begin(self, turn: Turn[Item], now_ms: float) -> None:
         turns, limiter = self._turns, self._limiter
@@ -176,7 +168,7 @@ class Lanes(Generic[Item]):
 
     def next_ms(self) -> float:
         """Return when something may change by time alone; inf if nothing will."""
-        at_ms = self._wakes[0][0] if self._wakes else inf
+        at_ms = self._wakes.next_ms()
         limiter = self._limiter
         if self._turns and limiter is not None and self.running < self.limit_total:
             # Read, not asked: the limiter would follow any other instant than now as a clock that was set.
@@ -232,19 +224,8 @@ class Lanes(Generic[Item]):
         for lane in idle:
             if lane not in self.changed:
                 self._evict(lane, now_ms)
-        self._forget_wakes()
+        self._wakes.sweep()
         return len(idle)
-
-    def _forget_wakes(self) -> None:
-        """Forget the wakes of lanes in which nobody waits: for a pause without an end they would keep their lanes for ever."""
-        kept = []
-        for at_ms, order, lane in self._wakes:
-            if len(lane.queue) and lane.wake_ms == at_ms:
-                kept.append((at_ms, order, lane))
-            elif lane.wake_ms == at_ms:
-                lane.wake_ms = inf
-        heapq.heapify(kept)
-        self._wakes = kept
 
     def _evict(self, lane: Lane[Item], now_ms: float) -> None:
         lanes = self._lanes.get(lane.book, {})

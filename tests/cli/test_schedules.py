@@ -33,7 +33,7 @@ def test_set_and_ls(cli: Cli, kafka: RunningKafka, topics: Topics, own_directory
     )
     assert run.code == 0, run.stderr
     assert run.stdout.startswith("schedule nightly: 30 2 * * * Europe/Zurich, to api.example.com; next at 2")
-    assert cli("schedules", "set", "tick", "--every", "90s", "--url", URL, "--method", "get").code == 0
+    assert cli("schedules", "set", "tick", "--every", "90s", "--url", URL, "--header", "Cookie: c").code == 0
     assert cli("schedules", "set", "nightly", "--overlap", "skip", "--misfire", "all").code == 0
     last = read_topic(kafka.bootstrap, topics.config)[-1]
     assert last.key == b"schedule:nightly"
@@ -49,6 +49,7 @@ def test_set_and_ls(cli: Cli, kafka: RunningKafka, topics: Topics, own_directory
     nightly, tick = cli("schedules", "ls", "--json").objects
     assert nightly["record"]["request"]["headers"] == {"Authorization": "***"}
     assert (nightly["when"], nightly["last"], nightly["paused"]) == ("30 2 * * * Europe/Zurich", None, False)
+    assert tick["record"]["request"]["headers"] == [["Cookie", "***"]]
     assert (tick["when"], tick["last"]) == ("every 1m30s", "2026-01-01T00:00:00.000Z")
     assert tick["last_task_id"] == firing_id("tick", FIRED_MS)
     assert parse_instant(tick["next"]) % 90_000 == 0
@@ -80,6 +81,7 @@ def test_run(cli: Cli, kafka: RunningKafka, topics: Topics) -> None:
     cli("schedules", "pause", "tick")
     (run,) = cli("schedules", "run", "tick", "--json").objects
     (record,) = read_topic(kafka.bootstrap, topics.requests)
+    assert cli("schedules", "run", "tick").stdout.startswith("sch_")
     assert run["id"] == firing_id("tick", parse_instant(run["instant"]))
     assert (run["partition"], run["offset"]) == (record.partition, record.offset)
     assert json.loads(record.value or b"") == {

@@ -164,7 +164,12 @@ def test_the_queue_holds_what_the_lane_does_in_five_seconds(
 
 def test_a_lane_that_must_stay_closed_for_long_keeps_nothing_in_hand() -> None:
     """A record in hand holds up its partition's commits: what waits longer than the queue's time waits elsewhere."""
-    paused, slow, broken, shortly = a_lane(), a_lane("1/h"), opened(a_lane()), a_lane("1/s", paused_until_ms=NOW_MS + 4_000)
+    paused, slow, broken, shortly = (
+        a_lane(),
+        a_lane("1/h"),
+        opened(a_lane()),
+        a_lane("1/s", paused_until_ms=NOW_MS + 4_000),
+    )
     paused.pause(NOW_MS + 5_001)
     call(slow, Health.OK, NOW_MS)
     assert [lane.capacity(NOW_MS) for lane in (paused, slow, broken, shortly)] == [0, 0, 0, 5]

@@ -33,9 +33,7 @@ def test_slots_are_promised_one_spacing_apart_behind_the_queue() -> None:
 def test_one_comes_back_a_little_before_its_slot() -> None:
     """A late hop does not lose the slot; the reason says what the lane is short of."""
     lane = a_lane("1/s")
-    lane.put_off(0, NOW_MS)
-    for _ in range(5):
-        wait = lane.put_off(3, NOW_MS)
+    *_, wait = [lane.put_off(3, NOW_MS) for _ in range(6)]
     assert wait.promise_ms is not None
     assert wait == PutOff(Why.RATE, wait.promise_ms - LEAD_MS, wait.promise_ms, 0)
     assert a_lane().put_off(0, NOW_MS).why is Why.LANE_FULL

@@ -19,9 +19,9 @@ from tests.core.samples import NOW_MS
 ONE_AT_ONCE = PolicyBook(settings=Policy(concurrency=1))
 
 
-def rated(rate: str, burst: int = 1, **more: Policy) -> PolicyBook:
+def rated(rate: str, burst: int = 1) -> PolicyBook:
     """Return policies with a rate for domain a."""
-    return PolicyBook(domains={"a": Policy(rate=parse_rate(rate), burst=burst)}, **more)
+    return PolicyBook(domains={"a": Policy(rate=parse_rate(rate), burst=burst)})
 
 
 def test_lanes_do_not_stand_in_each_others_way() -> None:
@@ -91,7 +91,9 @@ def test_what_need_not_wait_begins_at_once() -> None:
     assert hand.lanes.begin_at_once(hand.lane("b"), 7, "acme", NOW_MS)
     assert hand.lanes.begin_at_once(hand.lane("c"), 8, "acme", NOW_MS) is None, "the common cap"
     limited = Hand(rate="2/s")
-    assert limited.lanes.begin_at_once(limited.lane(), 1, "acme", NOW_MS) is None, "the process's rate is counted in turns"
+    assert limited.lanes.begin_at_once(limited.lane(), 1, "acme", NOW_MS) is None, (
+        "the process's rate is counted in turns"
+    )
 
 
 def test_a_changed_policy_holds_for_one_that_need_not_wait() -> None:

@@ -16,6 +16,7 @@ from streamer.core.lane import Lane
 from streamer.core.lane_book import LaneBook
 from streamer.core.lane_memory import lane_digest, pack_lane
 from streamer.core.lanes import Lanes
+from streamer.core.pace import LEAST_PER_S
 from streamer.core.policy import FOREVER_MS, BreakerPolicy, Policy
 from streamer.core.policy_book import PolicyBook
 from streamer.core.put_off import Tuning
@@ -42,7 +43,7 @@ def policies(**changed: Policy) -> PolicyBook:
     )
 
 
-CHANGES = (
+CHANGES: tuple[dict[str, Policy], ...] = (
     {},
     {"rated": Policy(rate=parse_rate("3/s"), burst=4)},
     {"rated": Policy()},
@@ -91,9 +92,7 @@ class LanesAgainstModel(RuleBasedStateMachine):
         promise_ms=st.none() | st.integers(-2_000, 5_000),
         retry=st.booleans(),
     )
-    def offer(
-        self, domain: str, taker: str, count: int, priority: int, promise_ms: int | None, retry: bool
-    ) -> None:
+    def offer(self, domain: str, taker: str, count: int, priority: int, promise_ms: int | None, retry: bool) -> None:
         promised = {"promise_ms": None if promise_ms is None else int(self.now_ms) + promise_ms, "retry": retry}
         for _ in range(count):
             self.items += 1
@@ -231,11 +230,16 @@ class LanesAgainstModel(RuleBasedStateMachine):
             if not len(lane.queue):
                 continue
             ready_ms, _ = lane.ready_ms(now_ms)
+            if lane.allowed_per_s(now_ms) != (lane.limits.rate.per_s if lane.limits.rate else None):
+                # A pace grows with the seconds: who asks again may find the slot nearer than it was when it was announced.
+                ready_ms += 1_000 / LEAST_PER_S
             if ready_ms == inf:
                 assert lane.running, "only the end of a call of its own may help it"
             elif ready_ms > now_ms:
                 assert lanes.next_ms() <= ready_ms
-            elif lanes.running < TOTAL and any(lanes.caps.may(one.business) for at, one in self.waiting.values() if at is lane):
+            elif lanes.running < TOTAL and any(
+                lanes.caps.may(one.business) for at, one in self.waiting.values() if at is lane
+            ):
                 assert self.rate is not None, "nothing holds it back"
                 assert lanes.next_ms() <= now_ms + self.rate.spacing_ms
 

@@ -60,17 +60,16 @@ class Shop:
             self.book.put(schedule)
         for cursor in self.outbox.of(Cursor):
             self.book.note(cursor)
-        self._task = asyncio.create_task(
-            Scheduler(
-                clock=self.clock,
-                outbox=self.outbox,
-                calendar=self.calendar,
-                meter=self.meter,
-                book=self.book,
-                places=lambda: self.places,
-                partitions=PARTITIONS,
-            ).run()
+        self.scheduler = Scheduler(
+            clock=self.clock,
+            outbox=self.outbox,
+            calendar=self.calendar,
+            meter=self.meter,
+            book=self.book,
+            places=lambda: self.places,
+            partitions=PARTITIONS,
         )
+        self._task = asyncio.create_task(self.scheduler.run())
 
     async def stop(self) -> None:
         """Ask the worker to end."""

@@ -107,6 +107,30 @@ async def test_a_new_owner_goes_on_where_the_last_one_stopped(shop: Shop) -> Non
     assert shop.fired == seconds(1, 2, 6, 7)
 
 
+async def test_what_another_owner_told_counts_also_without_a_round_in_between(shop: Shop) -> None:
+    """A partition may leave and come back between two rounds; the farther cursor holds."""
+    schedule = shop.put()
+    await shop.clock.advance(2 * SECOND_MS)
+    shop.book.note(Cursor("report", schedule.timing, START_MS + 5 * SECOND_MS))
+    shop.places = {OURS: Ground(shop.lease)}
+    await shop.clock.advance(4 * SECOND_MS)
+    assert shop.fired == seconds(1, 2, 6)
+
+
+async def test_a_change_touches_no_other_schedule(shop: Shop) -> None:
+    """The others go on, those too that have no instant left."""
+    shop.put("tick")
+    shop.put("ended", ends_at_ms=START_MS + SECOND_MS)
+    await shop.clock.advance(1_500)
+    shop.put("new", every_ms=HOUR_MS)
+    await shop.clock.advance(SECOND_MS)
+    assert [(firing.schedule, firing.instant_ms - START_MS) for firing in shop.outbox.of(Firing)] == [
+        ("tick", 1_000),
+        ("ended", 1_000),
+        ("tick", 2_000),
+    ]
+
+
 async def test_a_changed_schedule_holds_within_a_round(shop: Shop) -> None:
     """A paused one fires no more, a resumed one not what its pause passed over, a removed one nothing."""
     shop.put()
@@ -231,6 +255,8 @@ async def test_without_the_lease_nothing_is_written(shop: Shop) -> None:
     shop.lease.lose()
     await shop.clock.advance(3 * SECOND_MS)
     assert shop.fired == seconds(1)
+    # Nor does it turn round without a pause for what it may not fire.
+    assert await shop.scheduler.round() >= ROUND_MS // 2
     shop.lease.renew()
     await shop.clock.advance(ROUND_MS)
     assert shop.fired == seconds(1, 2, 3, 4)

@@ -72,7 +72,8 @@ def test_an_instant_is_after_the_one_asked_for() -> None:
 
 
 def test_there_may_be_no_next_instant() -> None:
-    """Beyond the last year that a calendar has there is none."""
+    """For what never comes, and beyond the last year that a calendar has, there is none."""
+    assert CALENDAR.next_after("0 9 */31 * MON#2", ZURICH, ms("2026-01-01")) is None
     assert CALENDAR.next_after("0 9 * * *", ZURICH, ms("9999-12-31T09:00")) is None
 
 

@@ -1,0 +1,25 @@
+"""Judges when calls arrived against a rate: a pure function over the receiver's instants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+
+def excess(at_s: Sequence[float], per_s: float, burst: int) -> float:
+    """Return the most calls beyond ``per_s`` · t + ``burst`` over every window of length t; the instants ascend.
+
+    Call j ends a window that call i begins: its excess is (j - per_s · t_j) - (i - per_s · t_i) + 1 - burst, so that the
+    least of the second terms so far is all that must be kept.
+    """
+    most, least = float("-inf"), float("inf")
+    for number, at in enumerate(at_s):
+        ahead = number - per_s * at
+        least = min(least, ahead)
+        most = max(most, ahead - least + 1 - burst)
+    return most
+
+
+def stalls(at_s: Sequence[float], least_s: float) -> list[tuple[float, float]]:
+    """Return the pauses that are at least so long: when each began, and how long it was."""
+    return [(before, after - before) for before, after in pairwise(at_s) if after - before >= least_s]
