@@ -12,8 +12,16 @@ from streamer.core.promise_heap import PromiseHeap
 from streamer.core.waiting import Item, Waiting
 
 
+#: A place in the queue is worth a slot this long after one came: promised slots that lie later wait for it. Else those
+#: that came before a backlog would wait in hand until the last promise is kept, and hold up their partition's commits.
+WORTH_MS = 5_000
+
+
 class _Rank(Generic[Item]):
-    """Those of one priority: promised ones first, then fresh ones and retries in turns, each first come, first served."""
+    """Those of one priority: promised ones first, then fresh ones and retries in turns, each first come, first served.
+
+    A promise goes before one that has none unless its slot lies more than WORTH_MS after that one came.
+    """
 
     __slots__ = ("_fresh", "_promised", "_retries", "_retry_next")
 
@@ -41,15 +49,13 @@ class _Rank(Generic[Item]):
             self._fresh[waiting] = order
 
     def pop(self) -> Waiting[Item]:
-        if self._promised:
-            return self._promised.pop_earliest()
         fresh, retries = self._fresh, self._retries
-        if retries and (self._retry_next or not fresh):
-            self._retry_next = False
-            return retries.popitem(last=False)[0]
-        assert fresh, "an empty rank is taken out of its line"
-        self._retry_next = True
-        return fresh.popitem(last=False)[0]
+        turn = retries if retries and (self._retry_next or not fresh) else fresh
+        if self._promised and (not turn or self._promised.earliest_ms() <= next(iter(turn)).arrived_ms + WORTH_MS):
+            return self._promised.pop_earliest()
+        assert turn, "an empty rank is taken out of its line"
+        self._retry_next = turn is not retries
+        return turn.popitem(last=False)[0]
 
     def pop_worst(self) -> Waiting[Item]:
         fresh, retries = self._fresh, self._retries

@@ -38,6 +38,14 @@ class PromiseHeap(Generic[Holder]):
         if self._latest is not None:
             heapq.heappush(self._latest, (-promise_ms, -order, holder))
 
+    def earliest_ms(self) -> int:
+        """Return the earliest promise; only while there is one."""
+        while True:
+            promise_ms, order, holder = self._earliest[0]
+            if self._living.get(holder) == order:
+                return promise_ms
+            heapq.heappop(self._earliest)
+
     def pop_earliest(self) -> Holder:
         """Remove and return the holder of the earliest promise."""
         while True:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer.core.business_line import WORTH_MS
 from streamer.core.lane_queue import LaneQueue
 from streamer.core.waiting import Waiting
 
@@ -50,6 +51,15 @@ def test_promised_ones_come_first_within_a_priority() -> None:
     """In the order of their promises, and of equal ones in that of arrival."""
     queue = queue_of(one("d"), one("c", promise_ms=30), one("a", promise_ms=10), one("b", promise_ms=10, retry=True))
     assert items(queue) == "abcd"
+
+
+def test_whoever_has_waited_for_long_goes_before_later_slots() -> None:
+    """Slots promised behind a backlog never end; those that were in the queue before it must not wait for that."""
+    first = one("a")
+    due_ms = first.arrived_ms + WORTH_MS
+    queue = queue_of(first, one("c", promise_ms=due_ms + 1), one("b", retry=True), one("d", promise_ms=due_ms + 5_000))
+    queue.push(one("0", promise_ms=due_ms))
+    assert items(queue) == "0acbd"
 
 
 def test_fresh_ones_and_retries_take_turns() -> None:

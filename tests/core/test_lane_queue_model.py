@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from streamer.core.business_line import WORTH_MS
 from streamer.core.lane_queue import LaneQueue
 from streamer.core.waiting import Waiting
 
@@ -37,13 +38,15 @@ class LaneQueueAgainstLists(RuleBasedStateMachine):
     def next_of(self, business: str) -> Waiting[int]:
         priority = min(each.priority for each in self.model if each.business == business)
         rank = self.rank(business, priority)
+        others = [each for each in rank if each.promise_ms is None]
+        retries = [each for each in others if each.retry]
+        fresh = [each for each in others if not each.retry]
+        turn = retries if retries and (self.retry_next.get((business, priority)) or not fresh) else fresh
         if promised := [each for each in rank if each.promise_ms is not None]:
-            return min(promised, key=lambda each: each.promise_ms or 0)
-        retries = [each for each in rank if each.retry]
-        fresh = [each for each in rank if not each.retry]
-        if retries and (self.retry_next.get((business, priority)) or not fresh):
-            return retries[0]
-        return fresh[0]
+            first = min(promised, key=lambda each: each.promise_ms or 0)
+            if not turn or (first.promise_ms or 0) <= turn[0].arrived_ms + WORTH_MS:
+                return first
+        return turn[0]
 
     def worst_of(self, business: str) -> Waiting[int]:
         priority = max(each.priority for each in self.model if each.business == business)
@@ -55,7 +58,7 @@ class LaneQueueAgainstLists(RuleBasedStateMachine):
     @rule(
         business=businesses,
         priority=st.integers(1, 3),
-        promise_ms=st.none() | st.integers(0, 5),
+        promise_ms=st.none() | st.integers(0, 5) | st.integers(WORTH_MS, WORTH_MS + 60),
         retry=st.booleans(),
         size_bytes=st.integers(0, 9),
     )
