@@ -23,6 +23,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from bench.crew import crew, end, kill_and_start
 from bench.ledgers import Accepted, Results, calls_of, waiting_tasks
 from bench.oracle import Anomaly, Verdict, judge
 from streamer.adapters.broker.config import BrokerOptions
@@ -102,25 +103,21 @@ async def run(place: Installation, plan: Plan) -> Report:
     """Run on an installation that is made and empty."""
     accepted = Accepted(await cluster_id(client_options(place.bootstrap)))
     results = Results(place.partitions)
-    workers: list[WorkerProcess] = []
     async with AsyncExitStack() as stack:
         domains = await stack.enter_async_context(many_domains(plan.domains, place.directory / "arrivals.jsonl"))
         topic = place.topics.results
         log = await stack.enter_async_context(topic_log(place.bootstrap, topic, place.partitions, results.take))
-        stack.push_async_callback(_clear_away, workers)
-        workers += [WorkerProcess(place, f"w{number}", ()) for number in range(plan.workers)]
-        for worker in workers:
-            await worker.ready()
+        workers = await stack.enter_async_context(crew(place, plan.workers))
         began = time.monotonic()
         sending = asyncio.create_task(_send(place, plan, domains, accepted))
         made = await _kill_now_and_then(place, plan, workers, log, results)
         await sending
-        await _quiesce(log, results, accepted, plan.within_s)
+        await results.until_ended(log, accepted, plan.within_s)
         took_s = time.monotonic() - began
         waiting = (
             set() if results.ended.issuperset(accepted.by_place.values()) else await waiting_tasks(place, accepted)
         )
-        exit_codes = await _end(workers)
+        exit_codes = await end(workers)
         # What a worker told at its very end is part of the run.
         await log.to_end()
     verdict = judge(list(accepted.by_place.values()), calls_of(domains.arrivals()), results.told, waiting)
@@ -160,36 +157,13 @@ async def _kill_now_and_then(
         threshold = plan.tasks * (2 * number + 1) // (2 * plan.kills + 1)
         await log.until(partial(_done, results, threshold), plan.within_s)
         slot = chance.randrange(len(workers))
-        victim = workers[slot]
-        made.append((victim.name, len(results.ended), time.time_ns() // 1_000_000))
-        victim.kill()
-        workers[slot] = WorkerProcess(place, victim.name, ())
-        await workers[slot].ready()
+        made.append((workers[slot].name, len(results.ended), time.time_ns() // 1_000_000))
+        await kill_and_start(place, workers, slot)
     return made
 
 
 def _done(results: Results, least: int, _: Sequence[None]) -> bool:
     return len(results.ended) >= least
-
-
-async def _quiesce(log: TopicLog[None], results: Results, accepted: Accepted, within_s: float) -> None:
-    wanted = set(accepted.by_place.values())
-    try:
-        await log.until(lambda _: len(results.ended) >= len(wanted) and results.ended >= wanted, within_s)
-    except AssertionError:
-        # The verdict names the tasks that have no end.
-        return
-
-
-async def _end(workers: Sequence[WorkerProcess]) -> list[int]:
-    for worker in workers:
-        worker.terminate()
-    return [await worker.ended() for worker in workers]
-
-
-async def _clear_away(workers: Sequence[WorkerProcess]) -> None:
-    for worker in workers:
-        await worker.clear_away()
 
 
 @asynccontextmanager

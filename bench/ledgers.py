@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from streamer.wire.result_record import decode_result
 from tests.support.arrival_log import LoggedArrival
 from tests.support.installation import Installation
 from tests.support.progress import unfinished
+from tests.support.topic_log import TopicLog
 
 
 @dataclass(slots=True)
@@ -59,6 +61,12 @@ class Results:
             caller = next(value for name, value in result["request"]["headers"] if name == "User-Agent")
             partition = partition_of(result["lane"], self.partitions)
             self.caller_of[partition].append((parse_instant(result["at"]), caller))
+
+    async def until_ended(self, log: TopicLog[None], accepted: Accepted, within_s: float) -> None:
+        """Read on until every accepted task has an end, or for a while: the verdict names those that have none."""
+        wanted = set(accepted.by_place.values())
+        with suppress(AssertionError):
+            await log.until(lambda _: len(self.ended) >= len(wanted) and self.ended >= wanted, within_s)
 
     def recovery_s(self, victim: str, killed_at_ms: int) -> float | None:
         """Return how long the slowest of a killed worker's partitions stood still; None when all its work was done.

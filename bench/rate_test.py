@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.beat import excess, stalls
+from bench.crew import add, crew
 from bench.ledgers import Results
 from bench.load import Load
 from bench.machine import Others
@@ -49,16 +50,14 @@ class Course:
 
 async def run(made: Site, seconds: float) -> tuple[Course, list[float]]:
     """Run on a site; return what was done, and when each call arrived, in s."""
-    course, workers = Course(), [WorkerProcess(made.place, f"w{number}", ()) for number in range(2)]
+    course = Course()
     results = Results(made.place.partitions)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(_clear_away, workers)
         topic = made.place.topics.results
         log = await stack.enter_async_context(
             topic_log(made.place.bootstrap, topic, made.place.partitions, results.take)
         )
-        for worker in workers:
-            await worker.ready()
+        workers = await stack.enter_async_context(crew(made.place, 2))
         await made.limit(_DOMAIN, f"{RATE}/s")
         # A worker reads what stands on config within a second; here it is to hold for the first call.
         await asyncio.sleep(2)
@@ -68,8 +67,7 @@ async def run(made: Site, seconds: float) -> tuple[Course, list[float]]:
         begun_s = time.monotonic()
         await _at(begun_s + 0.2 * seconds)
         course.note("a third worker joins")
-        workers.append(WorkerProcess(made.place, "w2", ()))
-        await workers[-1].ready()
+        await add(made.place, workers)
         await _at(begun_s + 0.45 * seconds)
         owner = await _owner(made, log, results, workers)
         course.note(f"kill -9 of {owner.name}, the domain's owner")
@@ -96,11 +94,6 @@ async def _owner(made: Site, log: TopicLog[None], results: Results, workers: Seq
     return next(worker for worker in workers if f"worker-{worker.name}" == caller)
 
 
-async def _clear_away(workers: Sequence[WorkerProcess]) -> None:
-    for worker in workers:
-        await worker.clear_away()
-
-
 def judge(course: Course, at_s: Sequence[float]) -> tuple[list[Shown], dict[str, Any]]:
     """Compare the instants with the rate."""
     lasted_s = at_s[-1] - at_s[0]
@@ -112,7 +105,10 @@ def judge(course: Course, at_s: Sequence[float]) -> tuple[list[Shown], dict[str,
     used, without = len(at_s) / (RATE * lasted_s), len(at_s) / (RATE * (lasted_s - session_s))
     shown = [
         Shown(f"{len(at_s)} calls in {lasted_s:.1f} s at {RATE}/s, burst {BURST}"),
-        Shown(f"the most calls beyond {RATE}·t + {BURST} in any window: {beyond:+.3f}, at most 0", beyond <= 0),
+        Shown(
+            f"the most calls beyond {RATE}·t + {BURST} in any window: {beyond.calls:+.3f}, at most 0", beyond.calls <= 0
+        ),
+        Shown(f"that window is {beyond.length_s:.3f} s long and begins at {beyond.begin_s - at_s[0]:.3f} s"),
         Shown(
             f"the rate used: {without:.1%} without the dead owner's session, at least {LEAST_USED:.0%}",
             without >= LEAST_USED,
@@ -126,7 +122,7 @@ def judge(course: Course, at_s: Sequence[float]) -> tuple[list[Shown], dict[str,
     figures = {
         "calls": len(at_s),
         "lasted_s": lasted_s,
-        "beyond": beyond,
+        "beyond": beyond.calls,
         "used": used,
         "used_without_session": without,
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from streamer.core.decide import expired
 from streamer.core.delivery import Delivery, Why
@@ -45,6 +47,7 @@ class Admission:
         idle: Callable[[Work], bool],
         settle: Callable[[Work, steps.Emits, steps.MaybeEntry], None],
         put_off: Callable[[Work, PutOff, int | None], None],
+        fault: Callable[[Work, str], None],
         now: Callable[[str], steps.Now],
     ) -> None:
         self._clock = clock
@@ -57,6 +60,7 @@ class Admission:
         self._idle = idle
         self._settle = settle
         self._put_off = put_off
+        self._fault = fault
         self._now = now
         self._noticed_ms: dict[str, int] = {}
 
@@ -89,10 +93,16 @@ class Admission:
 
     # What is near is waited for in hand
 
-    def _later(self, work: Work, job: asyncio._CoroutineLike[None]) -> None:
-        task = asyncio.create_task(job)
+    def _later(self, work: Work, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(work, job))
         work.owned.tasks.add(task)
         task.add_done_callback(work.owned.tasks.discard)
+
+    async def _guarded(self, work: Work, job: Coroutine[Any, Any, None]) -> None:
+        try:
+            await job
+        except Exception:
+            self._fault(work, traceback.format_exc(limit=8))
 
     async def _wait(self, work: Work, delivery: Delivery, wait_ms: float) -> None:
         await self._clock.sleep_ms(wait_ms)

@@ -97,6 +97,7 @@ class Deliver:
             idle=self._idle,
             settle=self._settle,
             put_off=self._put_off,
+            fault=self._fault,
             now=self._now,
         )
         self._attempts = Attempts(
@@ -191,7 +192,11 @@ class Deliver:
         assert isinstance(delivery, Delivery)
         self._meter.count("deferrals", label=wait.why.value)
         slot_ms = slot_ms if slot_ms is not None else delivery.slot_ms
-        self._settle(work, *steps.put_off(work, delivery, wait, slot_ms, self._now(delivery.lane)))
+        try:
+            self._settle(work, *steps.put_off(work, delivery, wait, slot_ms, self._now(delivery.lane)))
+        except Exception:
+            # Called from the loop, beside others of the same turn: those must not be lost with this one.
+            self._fault(work, traceback.format_exc(limit=8))
 
     def _expire(self, work: Work) -> None:
         assert isinstance(work.item, Delivery)

@@ -224,6 +224,7 @@ class LanesAgainstModel(RuleBasedStateMachine):
     @invariant()
     def nobody_waits_who_could_begin(self) -> None:
         lanes, now_ms = self.lanes, self.now_ms
+        process_ms = now_ms + (self.rate.spacing_ms if self.rate is not None else 0)
         assert lanes.next_ms() > now_ms, "a look at once again would find nothing"
         for lane in lanes:
             assert not lane.overfull(now_ms)
@@ -235,13 +236,13 @@ class LanesAgainstModel(RuleBasedStateMachine):
                 ready_ms += 1_000 / LEAST_PER_S
             if ready_ms == inf:
                 assert lane.running, "only the end of a call of its own may help it"
+            elif lanes.running == TOTAL:
+                continue
             elif ready_ms > now_ms:
-                assert lanes.next_ms() <= ready_ms
-            elif lanes.running < TOTAL and any(
-                lanes.caps.may(one.business) for at, one in self.waiting.values() if at is lane
-            ):
-                assert self.rate is not None, "nothing holds it back"
-                assert lanes.next_ms() <= now_ms + self.rate.spacing_ms
+                # One whose slot had come may wait for one of the process's, when another limit of its own is set.
+                assert lanes.next_ms() <= max(ready_ms, process_ms)
+            elif any(lanes.caps.may(one.business) for at, one in self.waiting.values() if at is lane):
+                assert lanes.next_ms() <= process_ms, "nothing holds it back"
 
     @staticmethod
     def is_open(lane: Lane[int]) -> bool:

@@ -81,7 +81,7 @@ class Desk:
         self.table = MemoryTable()
         self.lanes = LaneBook()
         for _, key, value in self.outbox.changelog:
-            if key.startswith(LANE_PREFIX):
+            if len(key) != 16 and key.startswith(LANE_PREFIX):
                 self.lanes.recover(key, pack_lane(value) if isinstance(value, LaneMemory) else None)
             else:
                 self.table.recover(key, pack(value) if isinstance(value, Entry) else None)

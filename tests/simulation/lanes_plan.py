@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from streamer.core.health import Health
 from streamer.core.policy import FOREVER_MS, BreakerPolicy, Policy
 from streamer.core.policy_book import PolicyBook
 from streamer.core.put_off import Tuning
@@ -55,13 +54,15 @@ class Plan:
     """A whole run. Instants are in ms from its beginning; ``changes`` are policies of domains that hold from then on.
 
     ``moves`` hand a partition over in peace, ``crashes`` end a worker; its partitions are taken over ten seconds later.
-    Of ``tasks``, ``burst`` come together at the beginning, the others evenly over ``span_ms``.
+    Of ``tasks``, ``burst`` come together at the beginning, the others evenly over ``span_ms``; ``late`` names their
+    business and priority where those are not drawn.
     """
 
     domains: tuple[Domain, ...]
     tasks: int
     span_ms: int
     burst: int = 0
+    late: tuple[str, int] | None = None
     businesses: dict[str, tuple[float, Policy]] = field(default_factory=lambda: {"acme": (1.0, Policy())})
     priorities: tuple[int, ...] = (5,)
     rate_keys: dict[str, Policy] = field(default_factory=dict)
@@ -125,7 +126,9 @@ def _domain(chance: random.Random, name: str, span_ms: int, per_s: float) -> Dom
         # From a little less than what comes to a lot more, so that some lanes have a backlog all the time.
         rate = parse_rate(f"{max(1, round(60 * per_s * share * chance.choice([0.7, 1.5, 5])))}/m")
         burst = chance.choice([None, 1, 10])
-        policy = Policy(rate=rate, burst=burst, concurrency=policy.concurrency, shards=chance.choice([None, None, 2, 4]))
+        policy = Policy(
+            rate=rate, burst=burst, concurrency=policy.concurrency, shards=chance.choice([None, None, 2, 4])
+        )
     ill = chance.choice([SLOW, SHAKY, TIMING_OUT, REFUSING, _choosy(chance, per_s * share)])
     since_ms = chance.randrange(span_ms)
     well_again_ms = since_ms + chance.choice([5_000, MINUTE_MS, 10 * MINUTE_MS])
@@ -155,6 +158,3 @@ def _changes(
         changes.append((at_ms, changed))
     # In the end nothing is paused, so that all may come to their end.
     return (*changes, (span_ms + MINUTE_MS, {}))
-
-
-HEALTH_OF_DEAD = {True: Health.CONNECT_FAILED, False: Health.FAILED}

@@ -147,17 +147,19 @@ class World:
     def _command(self) -> None:
         if self.due_at_ms and self.random.random() < 0.1:
             task_id = self.random.choice(list(self.due_at_ms))
-            self._control(Command("cancel", Verb.CANCEL, task_id, "", None, None, "ops", 0))
+            self._control(Verb.CANCEL, task_id)
         if self.desk.dead_letters and self.random.random() < 0.1:
             letter = self.random.choice(self.desk.dead_letters)
             newest = self.oracle.entry(letter.delivery.task_id)
             generation = newest.generation if newest else letter.delivery.generation
-            self._control(
-                Command("replay", Verb.REPLAY, letter.delivery.task_id, "", generation, letter.delivery, "ops", 0)
-            )
+            self._control(Verb.REPLAY, letter.delivery.task_id, generation, letter.delivery)
 
-    def _control(self, command: Command) -> None:
-        self.desk.logs["control"].append(command)
+    def _control(
+        self, verb: Verb, task_id: str, generation: int | None = None, delivery: Delivery | None = None
+    ) -> None:
+        log = self.desk.logs["control"]
+        lane = delivery.lane if delivery is not None else ""
+        log.append(Command(f"cmd_{len(log)}", verb, task_id, lane, generation, delivery, "ops", 0))
 
     # The broker
 
