@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE =
 .PHONY: help
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "; print "usage: make WORD [ARGS=\"...\"]\n"} \
-		/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
 up: $(RUNTIME) ## run everything on this machine: broker, topics, worker, demo receiver  (ARGS: flags of `streamer up`)
@@ -47,7 +47,7 @@ fmt: $(DEV) ## format the code and repair what the linter can
 .PHONY: test
 test: $(DEV) deps ## every test, with the broker, and the coverage thresholds  (ARGS: flags of pytest)
 	@mkdir -p $(BUILD) && rm -f $(BUILD)/coverage*
-	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(ARGS)
 	@$(BIN)/coverage json -q && $(BIN)/python tools/coverage_gate.py $(BUILD)/coverage.json
 
 .PHONY: scenarios
@@ -57,6 +57,22 @@ scenarios: $(DEV) deps ## the stories on a real broker, the worker as a subproce
 .PHONY: bench
 bench: $(DEV) ## measure throughput, CPU and latency on this machine  (ARGS: flags of `python -m bench`)
 	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-lanes
+bench-lanes: $(DEV) ## show what domains and businesses feel of each other, 15 min  (ARGS: flags of `python -m bench.lanes`)
+	@$(BIN)/python -m bench.lanes $(ARGS)
+
+.PHONY: bench-rate
+bench-rate: $(DEV) ## show that a rate holds while workers come and go, 5 min  (ARGS: flags of `python -m bench.rate_test`)
+	@$(BIN)/python -m bench.rate_test $(ARGS)
+
+.PHONY: bench-schedule
+bench-schedule: $(DEV) ## show that scheduled tasks come in time, 8 min  (ARGS: flags of `python -m bench.schedule_test`)
+	@$(BIN)/python -m bench.schedule_test $(ARGS)
+
+.PHONY: bench-cancel
+bench-cancel: $(DEV) ## show that a cancelled task is called no more, 5 min  (ARGS: flags of `python -m bench.cancel_test`)
+	@$(BIN)/python -m bench.cancel_test $(ARGS)
 
 .PHONY: deps
 deps: ## install the system packages that tests need, where apt and root are at hand

@@ -11,7 +11,6 @@ from typing import Generic
 from streamer.core.promise_heap import PromiseHeap
 from streamer.core.waiting import Item, Waiting
 
-
 #: A place in the queue is worth a slot this long after one came: promised slots that lie later wait for it. Else those
 #: that came before a backlog would wait in hand until the last promise is kept, and hold up their partition's commits.
 WORTH_MS = 5_000

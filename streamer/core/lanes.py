@@ -87,6 +87,9 @@ class Lanes(Generic[Item]):
             lanes = self._lanes[book] = {}
         lane = lanes.get(key)
         if lane is None:
+            if self._policies() is not self.caps.book:
+                # Else a limit would be changed under the lane at its first turn, and find an empty bucket.
+                self._apply(now_ms)
             limits = self.caps.book.lane(domain)
             lane = lanes[key] = Lane(key, limits, book, self._tuning, self.caps.weight_of, now_ms)
             self._count += 1
@@ -121,11 +124,16 @@ class Lanes(Generic[Item]):
             self._look(lane, now_ms)
         self._begin(turn, now_ms)
         for lane in touched:
-            while len(lane.queue) and lane.overfull(now_ms):
-                worst = lane.queue.worst()
-                assert worst is not None
-                turn.put_off.append((worst.item, lane))
+            self._thin_out(turn, lane, now_ms)
         return turn
+
+    @staticmethod
+    def _thin_out(turn: Turn[Item], lane: Lane[Item], now_ms: float) -> None:
+        """Send away those that do not fit. The worst goes first, and is told last: the best of them gets the next slot."""
+        away: list[tuple[Item, Lane[Item]]] = []
+        while lane.overfull(now_ms) and (worst := lane.queue.worst()) is not None:
+            away.append((worst.item, lane))
+        turn.put_off += reversed(away)
 
     def _look(self, lane: Lane[Item], now_ms: float) -> None:
         """Put a lane where it belongs: in the turns, or among the wakes."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from streamer.core.decide import expired
@@ -124,6 +125,8 @@ class Admission:
             if slot_ms > now_ms:
                 await self._clock.sleep_ms(slot_ms - now_ms)
             if not self._idle(work):
+                # A lane that puts it off must not make it take a second slot.
+                work.item = delivery = replace(delivery, slot_ms=slot_ms)
                 self._gate.enter(work, delivery)
 
     def _nothing_near(self, waits: int, several: bool, now_ms: int) -> PutOff:

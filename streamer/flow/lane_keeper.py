@@ -38,7 +38,9 @@ class LaneKeeper:
         self._partitions = partitions
         self._worker = worker
         self._owned: dict[LaneBook, Owned] = {}
-        self._shown: dict[str, LaneFigures] = {}
+        self._shown: dict[str, tuple[LaneBook, LaneFigures]] = {}
+        #: Lanes whose figures are to be removed.
+        self._gone: list[str] = []
 
     def own(self, owned: Owned) -> None:
         """Write for the lanes of this partition from now on."""
@@ -48,6 +50,7 @@ class LaneKeeper:
         """Write for them no more."""
         if self._owned.get(owned.lanes) is owned:
             del self._owned[owned.lanes]
+            self._shown = {key: shown for key, shown in self._shown.items() if shown[0] is not owned.lanes}
 
     async def run(self) -> None:
         """Write now and then until cancelled: state soon after it has changed, figures once a second."""
@@ -91,17 +94,20 @@ class LaneKeeper:
     async def _write(self, now_ms: int, lanes: Sequence[Lane[Work]]) -> None:
         changes: list[Change] = []
         signals: list[Emit] = []
-        kept: list[tuple[LaneBook, LaneMemory]] = []
+        telling: list[Lane[Work]] = []
+        kept: list[tuple[LaneBook, LaneMemory, LaneMemory | None]] = []
         for lane in lanes:
             self._lanes.changed.pop(lane, None)
             owned = self._owned.get(lane.book)
             memory = lane.memory(now_ms)
-            known = lane.book.get(lane.key) is not None
-            if owned is None or not owned.may_act() or (memory.trivial(now_ms) and not known):
+            known = lane.book.get(lane.key)
+            if owned is None or not owned.may_act() or (memory.trivial(now_ms) and known is None):
                 continue
             changes.append((owned.number, lane_digest(lane.key), None if memory.trivial(now_ms) else memory))
-            kept.append((lane.book, memory))
-            signals += self._signals(lane, memory, now_ms)
+            kept.append((lane.book, memory, known))
+            if news := self._signals(lane, memory, now_ms):
+                signals += news
+                telling.append(lane)
         erased, self._lanes.erased = self._lanes.erased, []
         for book, digest in erased:
             owned = self._owned.get(book)
@@ -115,9 +121,13 @@ class LaneKeeper:
         except Exception:
             self._lanes.changed.update(dict.fromkeys(lanes))
             self._lanes.erased += erased
+            for lane in telling:
+                lane.told = False
             raise
-        for book, memory in kept:
-            book.keep(memory, now_ms)
+        for book, memory, before in kept:
+            # A lane that was forgotten in the meantime has left a newer memory.
+            if book.get(memory.lane) is before:
+                book.keep(memory, now_ms)
 
     def _signals(self, lane: Lane[Work], memory: LaneMemory, now_ms: int) -> list[Emit]:
         """Return what the other shards are to know: when calls may begin again."""
@@ -142,29 +152,35 @@ class LaneKeeper:
     # Figures
 
     async def _show(self, now_ms: int) -> None:
-        shown: list[Emit] = []
-        for key in self._lanes.take_gone():
-            if self._shown.pop(key, None) is not None:
-                domain, _, shard = key.partition("#")
-                shown.append(LaneFigures(domain, int(shard or 0), now_ms, gone=True))
         active = self._lanes.active
-        for lane in list(active)[:_MOST_FIGURES]:
+        looked_at = list(active)[:_MOST_FIGURES]
+        self._gone += [key for key in self._lanes.take_gone() if key in self._shown]
+        gone = [_gone(key, now_ms) for key in self._gone]
+        changed: list[tuple[Lane[Work], LaneFigures]] = []
+        for lane in looked_at:
             del active[lane]
             owned = self._owned.get(lane.book)
             if owned is None or not owned.may_act():
                 continue
             figures = self._figures(lane, owned, now_ms)
             before = self._shown.get(lane.key)
-            if before is None or replace(figures, at_ms=before.at_ms) != before:
-                self._shown[lane.key] = figures
-                shown.append(figures)
+            if before is None or replace(figures, at_ms=before[1].at_ms) != before[1]:
+                changed.append((lane, figures))
             if not lane.idle or figures.rate_used_per_s:
                 # Its figures change by time alone.
                 active[lane] = None
         if active:
             self._gate.stirred.set()
-        if shown:
-            await self._outbox.publish(shown)
+        try:
+            if gone or changed:
+                await self._outbox.publish([*gone, *(figures for _, figures in changed)])
+        except Exception:
+            active.update(dict.fromkeys(looked_at))
+            raise
+        for key in self._gone[: len(gone)]:
+            self._shown.pop(key, None)
+        del self._gone[: len(gone)]
+        self._shown.update({lane.key: (lane.book, figures) for lane, figures in changed if lane.book in self._owned})
 
     def _figures(self, lane: Lane[Work], owned: Owned, now_ms: int) -> LaneFigures:
         domain, _, shard = lane.key.partition("#")
@@ -193,3 +209,8 @@ class LaneKeeper:
             p95_ms=lane.stats.quantile(0.95),
             worker=self._worker,
         )
+
+
+def _gone(key: str, now_ms: int) -> LaneFigures:
+    domain, _, shard = key.partition("#")
+    return LaneFigures(domain, int(shard or 0), now_ms, gone=True)

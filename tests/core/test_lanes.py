@@ -167,10 +167,19 @@ def test_the_urgent_go_first_and_the_worst_is_sent_away() -> None:
     """Priority 1 is first; of those that do not fit it is the newest of the last priority that waits elsewhere."""
     hand = Hand(rated("1/s"))
     hand.offer("a", 1, *range(50, 60), priority=5)
-    assert hand.put_off == [59, 58, 57, 56, 55]
+    assert hand.put_off == [55, 56, 57, 58, 59]
     assert hand.offer("a", 90, priority=1) == []
     assert hand.put_off[5:] == [54]
     assert [hand.later(), hand.later()] == [[90], [50]]
+
+
+def test_those_sent_away_together_get_their_slots_in_the_order_of_their_turns() -> None:
+    """The worst is sent away first; told in that order, a backlog that came as one batch would drain backwards."""
+    hand = Hand(rated("1/s"))
+    hand.offer("a", *range(20))
+    slots = [hand.lanes.put_off(hand.lane(), 0, NOW_MS).promise_ms or 0 for _ in hand.put_off]
+    assert hand.put_off == list(range(6, 20))
+    assert slots == sorted(slots)
 
 
 def test_one_with_a_promise_goes_before_fresh_ones_and_is_sent_away_last() -> None:
@@ -178,8 +187,8 @@ def test_one_with_a_promise_goes_before_fresh_ones_and_is_sent_away_last() -> No
     hand = Hand(rated("1/s"))
     hand.offer("a", 1)
     hand.offer("a", *range(10, 15))
-    hand.offer("a", 21, promise_ms=NOW_MS + 9_000)
-    hand.offer("a", 20, promise_ms=NOW_MS + 8_000)
+    hand.offer("a", 21, promise_ms=NOW_MS + 4_000)
+    hand.offer("a", 20, promise_ms=NOW_MS + 3_000)
     assert hand.put_off == [14, 13]
     assert [hand.later() for _ in range(5)] == [[20], [21], [10], [11], [12]]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -185,6 +185,16 @@ class Desk:
     def unfinished(self) -> int:
         """How many records are in hand."""
         return sum(window.unfinished for window in self.windows.values())
+
+
+@asynccontextmanager
+async def a_desk(limits: DeliverLimits | None = None, policies: PolicyBook | None = None) -> AsyncIterator[Desk]:
+    """Open a desk with limits of its own, and stop it."""
+    desk = Desk(limits, policies)
+    try:
+        yield desk
+    finally:
+        await desk.stop()
 
 
 def seen(emit: Emit) -> Delivery:

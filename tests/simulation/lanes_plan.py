@@ -103,7 +103,7 @@ def stormy(seed: int, tasks: int, domains: int | None = None) -> Plan:
         burst=chance.choice([0, tasks // 4]),
         businesses={
             "acme": (5.0, Policy()),
-            "small": (1.0, Policy(concurrency=chance.randrange(20, 200))),
+            "small": (1.0, Policy(concurrency=chance.randrange(1, 4) + tasks // 20_000)),
             "big": (3.0, Policy(weight=4)),
         },
         priorities=(1, 3, 5, 5, 5, 9),

@@ -78,8 +78,8 @@ class LanesWorld:
     def __init__(self, plan: Plan, seed: int = 0) -> None:
         self.plan, self.random = plan, random.Random(seed)
         self.now_ms = NOW_MS
-        self.oracle = LanesOracle()
         self.policies = plan.book({})
+        self.oracle = LanesOracle(lambda: self.policies)
         self.tasks: list[Task] = []
         self.open_tasks = plan.tasks
         self._shared = MemorySharedLimits()
