@@ -20,11 +20,15 @@ class Gcra:
 
     ``tat_ms`` is the theoretical arrival time: when the bucket would be full again. Invariant: while calls go only when
     ``next_ms(now) <= now``, any window of length t holds at most t / spacing + burst of them.
+
+    Calls do not all take equally long to arrive, so at the receiver a window may hold a few more. ``way_ms`` is kept in hand
+    of the burst for that, at most half of it: calls whose ways differ by less keep to the limit there too.
     """
 
-    __slots__ = ("_ahead_ms", "_seen_ms", "burst", "rate", "spacing_ms", "tat_ms")
+    __slots__ = ("_ahead_ms", "_room", "_seen_ms", "burst", "rate", "spacing_ms", "tat_ms", "way_ms")
 
-    def __init__(self, rate: Rate, burst: int, tat_ms: float = 0.0) -> None:
+    def __init__(self, rate: Rate, burst: int, tat_ms: float = 0.0, way_ms: float = 0.0) -> None:
+        self.way_ms = way_ms
         self.tat_ms = float(tat_ms)
         self._seen_ms = 0.0
         self._set(rate, burst)
@@ -41,7 +45,7 @@ class Gcra:
         if at_ms - now_ms > self.spacing_ms + JITTER_MS:
             # No more can be owed than an empty bucket; the rest comes from another worker's clock, or from calls that
             # nobody asked leave for. It must not stop the lane for as long as that clock was wrong.
-            self.tat_ms = now_ms + self.burst * self.spacing_ms
+            self.tat_ms = now_ms + self._room * self.spacing_ms
             return now_ms + self.spacing_ms
         return at_ms
 
@@ -60,16 +64,16 @@ class Gcra:
             return
         self._follow(now_ms)
         owed = max(0.0, self.tat_ms - now_ms) / self.spacing_ms
-        free = min(max(0.0, self.burst - owed), burst)
+        free = max(0.0, self._room - owed)
         self._set(rate, burst)
-        self.tat_ms = now_ms + (burst - free) * self.spacing_ms
+        self.tat_ms = now_ms + (self._room - min(free, self._room)) * self.spacing_ms
 
     def empty(self, at_ms: float) -> None:
         """Go on as if the last free call had gone at ``at_ms``: the next may go one spacing later.
 
         For a lane that was another worker's until then, since nobody knows what that one's last calls were (RULES 18).
         """
-        self.tat_ms = max(self.tat_ms, at_ms + self.burst * self.spacing_ms)
+        self.tat_ms = max(self.tat_ms, at_ms + self._room * self.spacing_ms)
 
     def _set(self, rate: Rate, burst: int) -> None:
         if burst < 1:
@@ -77,7 +81,10 @@ class Gcra:
         self.rate = rate
         self.burst = burst
         self.spacing_ms = ceil(rate.interval_ms * _GRID / rate.amount) / _GRID
-        self._ahead_ms = (burst - 1) * self.spacing_ms
+        ahead_ms = (burst - 1) * self.spacing_ms
+        self._ahead_ms = ahead_ms - min(self.way_ms, ahead_ms / 2)
+        #: Calls that may go at once after a rest: the burst, less what is kept in hand.
+        self._room = 1 + self._ahead_ms / self.spacing_ms
 
     def _follow(self, now_ms: float) -> None:
         if now_ms >= self._seen_ms:

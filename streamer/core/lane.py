@@ -247,7 +247,7 @@ class Lane(Generic[Item]):
     def _limiter(self, empty_at_ms: float) -> Gcra | None:
         if self.limits.rate is None:
             return None
-        gcra = Gcra(self.limits.rate, self.limits.burst)
+        gcra = Gcra(self.limits.rate, self.limits.burst, way_ms=self._tuning.way_ms)
         gcra.empty(empty_at_ms)
         return gcra
 

@@ -28,7 +28,7 @@ class Tuning:
     reason but our own load, may hold ``slack`` times as much while its partition's window has room for it. A promised
     slot is kept by coming back ``lead_ms`` before it, so that a slot is not lost to a late hop. Beyond ``horizon_ms`` no
     slot is promised; times are spread over its second half (RULES 9). While nothing is known of a target, ``unmeasured``
-    may wait.
+    may wait. The ways of two calls to their target may differ by ``way_ms`` without breaking its rate there.
     """
 
     horizon_ms: int = 600_000
@@ -37,6 +37,7 @@ class Tuning:
     lead_ms: int = 2_000
     first_wait_ms: int = 5_000
     unmeasured: int = 1_000
+    way_ms: float = 100.0
     most_waiting: int = 10_000
     most_bytes: int = 8 * 1024 * 1024
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from streamer.core.clock_step import JITTER_MS
 from streamer.core.gcra import Gcra
 from streamer.core.rate import Rate, parse_rate
+from tests.core.samples import NOW_MS
 
 START_MS = 1_790_000_000_000
 #: What a float may be wrong by, in calls.
@@ -209,3 +210,22 @@ def test_a_burst_is_at_least_one(burst: int) -> None:
 def test_a_limiter_tells_its_state() -> None:
     """The repr shows the limits and the time."""
     assert repr(Gcra(Rate(10, 1_000), 5, 7)) == "<Gcra 10/s burst=5 tat=7.0>"
+
+
+@given(st.integers(2, 50), st.integers(1, 2_000), st.data())
+def test_calls_whose_ways_differ_keep_to_the_limit_at_the_receiver(
+    burst: int, spacing_ms: int, data: st.DataObject
+) -> None:
+    """What is kept in hand of the burst covers ways that differ by as much, at most half of it."""
+    way_ms = 100.0
+    gcra = Gcra(Rate(1, spacing_ms), burst, way_ms=way_ms)
+    differ_ms = min(way_ms, (burst - 1) * spacing_ms / 2)
+    arrived, now_ms = [], float(NOW_MS)
+    for _ in range(3 * burst):
+        now_ms = gcra.next_ms(now_ms + data.draw(st.sampled_from([0, 0, 0, 1, spacing_ms, 5 * spacing_ms])))
+        gcra.take(now_ms)
+        arrived.append(now_ms + data.draw(st.sampled_from([0.0, differ_ms / 2, differ_ms])))
+    arrived.sort()
+    for first, at_ms in enumerate(arrived):
+        for last in range(first, len(arrived)):
+            assert last - first + 1 <= (arrived[last] - at_ms) / spacing_ms + burst + 1e-6

@@ -104,6 +104,7 @@ async def test_a_lane_that_is_taken_over_starts_with_an_empty_bucket(desk: Desk)
     desk.policies = PolicyBook(domains={DOMAIN: Policy(rate=parse_rate("2/s"), burst=5)})
     await desk.clock.advance(60_000)
     await desk.give(*tasks(5))
+    await desk.clock.advance(100)
     assert len(desk.sent) == 5
     desk.commit()
     await desk.crash()
@@ -126,6 +127,14 @@ async def test_a_handed_over_lane_keeps_its_debt(desk: Desk) -> None:
     await desk.give(task("next"))
     await Tiers(desk).run(2 * MINUTE_MS)
     assert desk.sender.sent[1].at_ms - sent_ms in range(60_000, 60_100)
+
+
+@pytest.mark.parametrize("error", [Abandoned(), OSError("away")])
+async def test_a_drain_goes_on_when_the_lanes_cannot_be_written(broken: Desk, error: Exception) -> None:
+    """The offsets are still to be committed; the next owner starts with what was written before."""
+    await broken.give(*tasks(5, retry_ms=()))
+    broken.outbox.fail("log", error)
+    assert await broken.deliver.drain(1_000)
 
 
 async def test_promises_are_kept_over_a_crash(desk: Desk) -> None:

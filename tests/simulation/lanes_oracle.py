@@ -16,7 +16,7 @@ from streamer.core.waiting import Waiting
 from tests.core.samples import NOW_MS
 
 if TYPE_CHECKING:
-    from tests.simulation.lanes_world import Task, Worker
+    from tests.simulation.lanes_parts import Task, Worker
 
 #: What a sum of a million floats may be off by.
 _SLIP_MS = 0.01
@@ -25,7 +25,7 @@ _FAILURES = 5
 
 
 @dataclass(slots=True)
-class _Shaper:
+class Shaper:
     """The windows of a lane under one rate as one instant: calls that keep to it are those that fit every window."""
 
     rate: Rate
@@ -33,6 +33,7 @@ class _Shaper:
     tat_ms: float = 0.0
 
     def takes(self, now_ms: float) -> bool:
+        """Count a call; tell whether it keeps to the rate."""
         early_ms = self.tat_ms - now_ms - (self.burst - 1) * self.rate.spacing_ms
         self.tat_ms = max(self.tat_ms, now_ms) + self.rate.spacing_ms
         return early_ms <= _SLIP_MS
@@ -55,7 +56,7 @@ class LanesOracle:
         self.begun_in: defaultdict[str, Counter[int]] = defaultdict(Counter)
         #: Per lane, since when each takeover of it: what a breaker has learned may be lost with its worker.
         self.takeovers: Counter[int] = Counter()
-        self._shapers: dict[str, _Shaper] = {}
+        self._shapers: dict[str, Shaper] = {}
         self._on_wire: Counter[tuple[str, str]] = Counter()
         self._waiting: defaultdict[Lane[Task], Counter[tuple[str, int]]] = defaultdict(Counter)
         self._paused_until_ms: dict[str, float] = {}
@@ -83,7 +84,7 @@ class LanesOracle:
         if limits.rate is not None:
             shaper = self._shapers.get(key)
             if shaper is None or (shaper.rate, shaper.burst) != (limits.rate, limits.burst):
-                shaper = self._shapers[key] = _Shaper(limits.rate, limits.burst)
+                shaper = self._shapers[key] = Shaper(limits.rate, limits.burst)
             self._judge(shaper.takes(now_ms), f"{key} sent faster than {limits.rate} with a burst of {limits.burst}")
         else:
             self._shapers.pop(key, None)

@@ -1,155 +1,98 @@
-"""Many lanes from a plan and a seed: workers, partitions, targets and tiers as events in virtual time, without a loop."""
+"""Many lanes from a plan and a seed: tasks on their way through lanes, targets and tiers, as events in virtual time."""
 
 from __future__ import annotations
 
-import heapq
 import random
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
 from math import ceil, inf
 from typing import Any
 
 from streamer.adapters.memory.shared_limits import MemorySharedLimits
-from streamer.core.breaker import BreakerState
 from streamer.core.delivery import Why
 from streamer.core.grant import Grant
 from streamer.core.health import Health
-from streamer.core.lane import Lane
 from streamer.core.lane_book import LaneBook
-from streamer.core.lane_memory import lane_digest, pack_lane
-from streamer.core.lanes import Lanes
 from streamer.core.partitioning import partition_of, shard_of
+from streamer.core.policy import Policy
 from streamer.core.put_off import PutOff
 from streamer.core.waiting import Waiting
 from tests.core.samples import NOW_MS
+from tests.simulation.lanes_fleet import FORGET_MS, Fleet
 from tests.simulation.lanes_oracle import LanesOracle
-from tests.simulation.lanes_plan import Domain, Manner, Plan
+from tests.simulation.lanes_parts import Task, Worker
+from tests.simulation.lanes_plan import Plan
+from tests.simulation.lanes_targets import Targets
+from tests.simulation.lanes_timeline import Timeline
 
-#: From a worker's death until its partitions have another owner, and from a handover's beginning until it is forced.
-SESSION_MS, DRAIN_MS = 10_000, 8_000
-STATE_MS, FORGET_MS = 250, 60_000
+#: A slot of a limit across domains that is this near is waited for in hand.
 NEAR_MS = 100
 #: What a run may take at most in virtual time, after the last task has come.
 LONGEST_MS = 24 * 3_600_000
 
 
-@dataclass(slots=True, eq=False)
-class Task:
-    """A task and where it stands; ``lost`` counts calls of it whose end nobody learned."""
-
-    number: int
-    domain: Domain
-    shard: int
-    partition: int
-    business: str
-    priority: int
-    shares_key: bool
-    arrived_ms: int
-    expires_ms: float
-    due_ms: int = 0
-    attempt: int = 1
-    promise_ms: int | None = None
-    waits: int = 0
-    slot_ms: int | None = None
-    lost: int = 0
-    deferrals: int = 0
-    begun_ms: int | None = None
-    ended: str | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Worker:
-    """A process: its lanes, the books of its partitions, and the tasks in hand of each partition."""
-
-    name: str
-    lanes: Lanes[Task]
-    books: dict[int, LaneBook] = field(default_factory=dict)
-    draining: set[int] = field(default_factory=set)
-    in_hand: defaultdict[int, dict[Task, Grant[Task] | None]] = field(default_factory=lambda: defaultdict(dict))
-    alarm_ms: float = inf
-    keeping: bool = False
-    dead: bool = False
-
-
 class LanesWorld:
-    """Plays a plan; ``played`` tasks, ``oracle`` and ``now_ms`` tell what came of it."""
+    """Plays a plan; ``tasks``, ``oracle`` and ``now_ms`` tell what came of it."""
 
     def __init__(self, plan: Plan, seed: int = 0) -> None:
         self.plan, self.random = plan, random.Random(seed)
-        self.now_ms = NOW_MS
+        self.time = Timeline()
         self.policies = plan.book({})
         self.oracle = LanesOracle(lambda: self.policies)
         self.tasks: list[Task] = []
         self.open_tasks = plan.tasks
+        self._targets = Targets(self.random)
         self._shared = MemorySharedLimits()
-        self._events: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
-        self._sequence = 0
-        self._dirty: dict[Worker, None] = {}
-        self._unread: defaultdict[int, deque[Task]] = defaultdict(deque)
-        self._changelog: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
-        self._taken: defaultdict[str, deque[int]] = defaultdict(deque)
-        self.workers = [self._worker() for _ in range(plan.workers)]
-        self._owner: dict[int, Worker | None] = {}
+        self._fleet = Fleet(plan, self.random, self.time, self.oracle, lambda: self.policies, self._read)
         for number in range(plan.partitions):
-            self._own(number, self.workers[number % plan.workers])
-        self._schedule()
-
-    def _worker(self) -> Worker:
-        lanes: Lanes[Task] = Lanes(
-            lambda: self.policies,
-            self.plan.in_flight,
-            None,
-            self.plan.tuning,
-            lambda task, now_ms: task.expires_ms <= now_ms,
-        )
-        return Worker(f"w{self.random.getrandbits(40):x}", lanes)
-
-    def _schedule(self) -> None:
-        plan = self.plan
-        for after_ms, changed in plan.changes:
-            self._at(NOW_MS + after_ms, self._change, changed)
-        for after_ms in plan.moves:
-            self._at(NOW_MS + after_ms, self._move)
-        for after_ms in plan.crashes:
-            self._at(NOW_MS + after_ms, self._crash)
-        self._at(NOW_MS + FORGET_MS, self._forget_idle)
+            self._fleet.own(number, self._fleet.workers[number % plan.workers])
         self._shares = [domain.share for domain in plan.domains]
         self._names = list(plan.businesses)
         self._business_shares = [share for share, _ in plan.businesses.values()]
+        self._schedule()
+
+    def _schedule(self) -> None:
+        plan, time, fleet = self.plan, self.time, self._fleet
+        for after_ms, changed in plan.changes:
+            time.at(NOW_MS + after_ms, self._change, changed)
+        for after_ms in plan.moves:
+            time.at(NOW_MS + after_ms, fleet.move)
+        for after_ms in plan.crashes:
+            time.at(NOW_MS + after_ms, fleet.crash)
+        time.at(NOW_MS + FORGET_MS, fleet.forget_idle)
         for _ in range(plan.burst):
             self._read(self._produce())
-        self._steady = plan.tasks - plan.burst
         self._next_arrival(0)
-
-    # Time
 
     def play(self) -> LanesWorld:
         """Let everything happen until every task has ended."""
-        events, latest_ms = self._events, NOW_MS + self.plan.span_ms + LONGEST_MS
+        time, latest_ms = self.time, NOW_MS + self.plan.span_ms + LONGEST_MS
         while self.open_tasks:
-            if self._dirty and (not events or events[0][0] > self.now_ms):
+            if self._fleet.dirty and time.next_ms() > time.now_ms:
                 self._look()
-                continue
-            if not events or events[0][0] > latest_ms:
+            elif time.next_ms() > latest_ms:
                 self.oracle.violations.append(f"{self.open_tasks} tasks never ended")
                 break
-            at_ms, _, act, what = heapq.heappop(events)
-            self.now_ms = max(self.now_ms, at_ms)
-            act(*what)
+            else:
+                time.step()
         self._judge_dead()
         return self
 
-    def _at(self, at_ms: int, act: Callable[..., None], *what: Any) -> None:
-        self._sequence += 1
-        heapq.heappush(self._events, (at_ms, self._sequence, act, what))
+    @property
+    def now_ms(self) -> int:
+        """The instant."""
+        return self.time.now_ms
+
+    def _change(self, changed: dict[str, Policy]) -> None:
+        self.policies = self.plan.book(changed)
+        self._fleet.dirty.update(dict.fromkeys(self._fleet.workers))
 
     # Tasks come
 
     def _next_arrival(self, done: int) -> None:
-        if done < self._steady:
-            at_ms = NOW_MS + self.plan.span_ms * done // self._steady
-            self._at(at_ms, self._arrive, done)
+        steady = self.plan.tasks - self.plan.burst
+        if done < steady:
+            at_ms = NOW_MS + self.plan.span_ms * done // steady
+            self.time.at(at_ms, self._arrive, done)
 
     def _arrive(self, done: int) -> None:
         self._next_arrival(done + 1)
@@ -178,9 +121,9 @@ class LanesWorld:
         return task
 
     def _read(self, task: Task) -> None:
-        worker = self._owner.get(task.partition)
-        if worker is None or task.partition in worker.draining:
-            self._unread[task.partition].append(task)
+        worker = self._fleet.reader(task.partition)
+        if worker is None:
+            self._fleet.unread[task.partition].append(task)
             return
         worker.in_hand[task.partition][task] = None
         if task.expires_ms <= self.now_ms:
@@ -201,7 +144,7 @@ class LanesWorld:
             task.slot_ms = slot_ms
             self._defer(worker, task, PutOff(Why.SHARED_LIMIT, slot_ms, None, 0))
         else:
-            self._at(slot_ms, self._enter, worker, worker.books[task.partition], task)
+            self.time.at(slot_ms, self._enter, worker, worker.books[task.partition], task)
 
     def _enter(self, worker: Worker, book: LaneBook, task: Task) -> None:
         if worker.dead or worker.books.get(task.partition) is not book or task not in worker.in_hand[task.partition]:
@@ -212,17 +155,17 @@ class LanesWorld:
         grant = lanes.begin_at_once(lane, task, task.business, self.now_ms)
         if grant is not None:
             self._begin(worker, grant)
-            self._dirty[worker] = None
+            self._fleet.dirty[worker] = None
             return
         waiting = Waiting(task, task.business, task.priority, task.promise_ms, task.attempt > 1, 1_300, self.now_ms)
         lanes.offer(lane, waiting)
         self.oracle.waits(lane, waiting)
-        self._dirty[worker] = None
+        self._fleet.dirty[worker] = None
 
     # Lanes
 
     def _look(self) -> None:
-        dirty, self._dirty = self._dirty, {}
+        dirty, self._fleet.dirty = self._fleet.dirty, {}
         for worker in dirty:
             if worker.dead:
                 continue
@@ -237,19 +180,19 @@ class LanesWorld:
             for task, lane in turn.put_off:
                 self.oracle.left(lane, task.business, task.priority)
                 self._defer(worker, task, worker.lanes.put_off(lane, task.waits, self.now_ms))
-            self._keep_soon(worker)
+            self._fleet.keep_soon(worker)
             self._arm(worker)
 
     def _arm(self, worker: Worker) -> None:
         at_ms = worker.lanes.next_ms()
         if at_ms < worker.alarm_ms:
             worker.alarm_ms = max(ceil(at_ms), self.now_ms + 1)
-            self._at(int(worker.alarm_ms), self._ring, worker, worker.alarm_ms)
+            self.time.at(int(worker.alarm_ms), self._ring, worker, worker.alarm_ms)
 
     def _ring(self, worker: Worker, alarm_ms: float) -> None:
         if worker.alarm_ms == alarm_ms:
             worker.alarm_ms = inf
-            self._dirty[worker] = None
+            self._fleet.dirty[worker] = None
 
     def _begin(self, worker: Worker, grant: Grant[Task]) -> None:
         task = grant.item
@@ -257,26 +200,8 @@ class LanesWorld:
         worker.in_hand[task.partition][task] = grant
         if task.begun_ms is None:
             task.begun_ms = self.now_ms
-        took_ms, health, pause_ms = self._answer(task.domain)
-        self._at(self.now_ms + took_ms, self._end, worker, grant, health, pause_ms)
-
-    def _answer(self, domain: Domain) -> tuple[int, Health, int | None]:
-        manner = domain.manner(self.now_ms - NOW_MS)
-        took_ms = self.random.randint(*manner.service_ms)
-        if manner.dead:
-            return took_ms, Health.CONNECT_FAILED if took_ms < 1_000 else Health.FAILED, None
-        if manner.most_per_s is not None and self._too_many(domain, manner):
-            return took_ms, Health.LIMITED, manner.retry_after_ms
-        return took_ms, Health.FAILED if self.random.random() < manner.failing else Health.OK, None
-
-    def _too_many(self, domain: Domain, manner: Manner) -> bool:
-        taken = self._taken[domain.name]
-        while taken and taken[0] <= self.now_ms - 1_000:
-            taken.popleft()
-        if len(taken) >= (manner.most_per_s or 0):
-            return True
-        taken.append(self.now_ms)
-        return False
+        took_ms, health, pause_ms = self._targets.answer(task.domain, self.now_ms)
+        self.time.at(self.now_ms + took_ms, self._end, worker, grant, health, pause_ms)
 
     def _end(self, worker: Worker, grant: Grant[Task], health: Health, pause_ms: int | None) -> None:
         if grant.ended or worker.dead:
@@ -284,7 +209,7 @@ class LanesWorld:
         task, lane = grant.item, grant.lane
         worker.lanes.end(grant, health, self.now_ms, pause_ms)
         self.oracle.ended(worker, grant)
-        self._dirty[worker] = None
+        self._fleet.dirty[worker] = None
         not_before_ms = 0
         if pause_ms is not None:
             not_before_ms = self.now_ms + pause_ms
@@ -315,141 +240,7 @@ class LanesWorld:
     def _lay(self, worker: Worker, task: Task, due_ms: int) -> None:
         del worker.in_hand[task.partition][task]
         # Hold releases at the due time; the record takes a little from there.
-        self._at(max(due_ms, self.now_ms) + self.random.randint(2, 40), self._read, task)
-
-    # What is kept of lanes, and told to other shards
-
-    def _keep_soon(self, worker: Worker) -> None:
-        if not worker.keeping and (worker.lanes.changed or worker.lanes.erased):
-            worker.keeping = True
-            self._at(self.now_ms + STATE_MS, self._keep, worker, None)
-
-    def _keep(self, worker: Worker, lanes: list[Lane[Task]] | None) -> None:
-        worker.keeping = False
-        if worker.dead:
-            return
-        numbers = {book: number for number, book in worker.books.items()}
-        for lane in list(worker.lanes.changed) if lanes is None else lanes:
-            worker.lanes.changed.pop(lane, None)
-            number = numbers.get(lane.book)
-            if number is not None:
-                memory = lane.memory(self.now_ms)
-                trivial = memory.trivial(self.now_ms)
-                self._changelog[number][lane_digest(lane.key)] = None if trivial else pack_lane(memory)
-                lane.book.keep(memory, self.now_ms)
-                self._tell(lane)
-        worker.lanes.erased.clear()
-        worker.lanes.active.clear()
-        worker.lanes.take_gone()
-
-    def _tell(self, lane: Lane[Task]) -> None:
-        breaker = lane.breaker
-        open_until_ms = breaker.open_until_ms if breaker.state is BreakerState.OPEN else 0
-        if lane.limits.shards < 2 or lane.told or max(lane.paused_until_ms, open_until_ms) <= self.now_ms:
-            return
-        lane.told = True
-        domain, _, own = lane.key.partition("#")
-        for shard in range(lane.limits.shards):
-            if shard != int(own or 0):
-                self._at(self.now_ms + 20, self._signal, domain, shard, lane.paused_until_ms, open_until_ms)
-
-    def _signal(self, domain: str, shard: int, paused_until_ms: float, open_until_ms: float) -> None:
-        number = partition_of(domain, self.plan.partitions, shard)
-        worker = self._owner.get(number)
-        if worker is not None and number not in worker.draining:
-            lane = worker.lanes.lane(domain, shard, worker.books[number], self.now_ms)
-            worker.lanes.signal(lane, round(paused_until_ms), round(open_until_ms), self.now_ms)
-            self.oracle.paused(lane, paused_until_ms)
-            self._dirty[worker] = None
-
-    def _forget_idle(self) -> None:
-        self._at(self.now_ms + FORGET_MS, self._forget_idle)
-        for worker in self.workers:
-            worker.lanes.forget_idle(self.now_ms)
-            for book in worker.books.values():
-                book.forget_trivial(self.now_ms)
-
-    # What goes wrong
-
-    def _change(self, changed: dict[str, Any]) -> None:
-        self.policies = self.plan.book(changed)
-        self._dirty.update(dict.fromkeys(self.workers))
-
-    def _own(self, number: int, worker: Worker) -> None:
-        book = worker.books[number] = LaneBook()
-        for digest, value in self._changelog[number].items():
-            book.recover(digest, value)
-        book.take_over(self.now_ms)
-        self._owner[number] = worker
-        unread, self._unread[number] = self._unread[number], deque()
-        for task in unread:
-            self._read(task)
-
-    def _move(self) -> None:
-        number = self.random.randrange(self.plan.partitions)
-        worker = self._owner[number]
-        if worker is None or number in worker.draining:
-            return
-        worker.draining.add(number)
-        worker.lanes.drop(worker.books[number])
-        self._give_back(worker, number, running=False)
-        self._at(self.now_ms, self._drained, worker, number, worker.books[number], self.now_ms + DRAIN_MS)
-
-    def _drained(self, worker: Worker, number: int, book: LaneBook, deadline_ms: int) -> None:
-        if worker.dead or worker.books.get(number) is not book:
-            return
-        if worker.in_hand[number] and self.now_ms < deadline_ms:
-            self._at(self.now_ms + 50, self._drained, worker, number, book, deadline_ms)
-            return
-        self._keep(worker, [lane for lane in worker.lanes if lane.book is book])
-        for lane in [lane for lane in worker.lanes if lane.book is book]:
-            self.oracle.dropped(lane)
-        worker.lanes.close(book, self.now_ms)
-        self._give_back(worker, number, running=True)
-        del worker.books[number]
-        worker.draining.discard(number)
-        self._owner[number] = None
-        self.oracle.takeovers[number] += 1
-        self._at(self.now_ms + 50, self._own_somewhere, number)
-
-    def _give_back(self, worker: Worker, number: int, *, running: bool) -> None:
-        """Leave what is in hand of a partition to its next owner, who reads it again."""
-        for task, grant in list(worker.in_hand[number].items()):
-            if grant is None or running:
-                del worker.in_hand[number][task]
-                self._unread[number].append(task)
-            if grant is not None and running:
-                task.lost += 1
-                worker.lanes.abandon(grant, self.now_ms)
-                self.oracle.ended(worker, grant)
-        for lane in [lane for lane in worker.lanes if lane.book is worker.books[number]]:
-            self.oracle.dropped(lane)
-
-    def _own_somewhere(self, number: int) -> None:
-        self._own(number, self.random.choice(self.workers))
-
-    def _crash(self) -> None:
-        worker = self.random.choice(self.workers)
-        for number in list(worker.books):
-            self._give_back(worker, number, running=True)
-            self._owner[number] = None
-            self.oracle.takeovers[number] += 1
-            self._at(self.now_ms + SESSION_MS, self._take_over, number)
-        worker.dead = True
-        self.oracle.died(worker)
-        self.workers[self.workers.index(worker)] = self._worker()
-
-    def _take_over(self, number: int) -> None:
-        self._own_somewhere(number)
-        worker = self._owner[number]
-        assert worker is not None
-        for domain in self.plan.domains:
-            for shard in range(self.policies.lane(domain.name).shards):
-                if partition_of(domain.name, self.plan.partitions, shard) == number:
-                    key = f"{domain.name}#{shard}" if shard else domain.name
-                    memory = worker.books[number].get(key)
-                    # What was learned in the last quarter of a second may have died with the worker.
-                    self.oracle.remembered(key, memory.paused_until_ms if memory is not None else 0)
+        self.time.at(max(due_ms, self.now_ms) + self.random.randint(2, 40), self._read, task)
 
     # What came of it
 

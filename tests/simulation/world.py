@@ -20,6 +20,9 @@ from streamer.core.emit import Claim, Due, Emit, FirstPass, Held
 from streamer.core.ladder import DEFAULT_TIERS
 from streamer.core.lifecycle import State
 from streamer.core.outcome import ErrorType, Failure, Response
+from streamer.core.policy import Policy
+from streamer.core.policy_book import PolicyBook
+from streamer.core.rate import parse_rate
 from streamer.core.reading import Accepted
 from streamer.core.request import Request, RetryPolicy
 from streamer.core.window import Window
@@ -30,9 +33,13 @@ from streamer.flow.owned import Batch, Item
 from streamer.flow.sweep import Barriers, sweep
 from streamer.ports import Abandoned, Change
 from tests.flow.desk import Desk
+from tests.simulation.lanes_oracle import Shaper
 from tests.simulation.oracle import Oracle
 
 DOMAINS = ("a.example", "b.example", "c.example")
+#: One domain has a rate that its tasks reach, the others few places.
+SLOW = parse_rate("20/m")
+LIMITED = PolicyBook(domains={DOMAINS[0]: Policy(rate=SLOW, burst=2)}, settings=Policy(concurrency=3))
 PLACES = [(tier.name, 0) for tier in DEFAULT_TIERS]
 ROUND_MS = 50
 #: What passes in a step; the longest brings entries to their hour.
@@ -61,7 +68,8 @@ class World:
 
     def __init__(self, seed: int, weather: Weather) -> None:
         self.random, self.weather = random.Random(seed), weather
-        self.desk = Desk()
+        self.desk = Desk(policies=LIMITED)
+        self._shaper = Shaper(SLOW, 2)
         self.desk.respond = self._respond
         self.desk.outbox.trouble = self._trouble
         self.tiers = MemoryTierLog(self.desk.clock)
@@ -201,6 +209,8 @@ class World:
             raise ZeroDivisionError("a bug of ours")
         first_due_at_ms = self.due_at_ms[delivery.task_id]
         self.oracle.called(delivery, first_due_at_ms, self.desk.clock.now_ms())
+        if delivery.lane == DOMAINS[0] and not self._shaper.takes(self.desk.clock.now_ms()):
+            self.oracle.violations.append(f"{delivery.lane} was called faster than {SLOW}")
         end: Response | Failure = self.random.choices(ENDS, (70, 15, 5, 10))[0]
         return Reply(end, delay_ms=self.random.choice((0, 5, 700, 3_000)))
 
