@@ -153,6 +153,12 @@ class Deliver:
         command.owned.busy[command.digest] = deque([queued, *(waiting or ())])
         self._hand(command, queued)
 
+    def _let_overtake(self, queued: Work) -> None:
+        """Let a command that came behind another one overtake too: that one has changed nothing, and the task waits again."""
+        waiting = queued.owned.busy.get(queued.digest)
+        if waiting and queued.digest in queued.owned.queued and isinstance(waiting[0].item, Command):
+            self._overtake(queued, waiting.popleft())
+
     def _hand(self, work: Work, queued: Work | None = None) -> None:
         if not work.owned.open:
             return
@@ -167,6 +173,7 @@ class Deliver:
             verdict = currency(item, work.content, entry)
             if verdict is Currency.CURRENT:
                 self._admission.admit(work, item)
+                self._let_overtake(work)
                 return
             if item.promise_ms is not None:
                 self.gate.lane(item, work.owned).hand_on(item.promise_ms, self._clock.now_ms())

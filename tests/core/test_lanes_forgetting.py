@@ -95,6 +95,19 @@ def test_a_closed_partitions_lanes_are_gone_and_their_calls_may_end() -> None:
     assert hand.lane("a").ready_ms(NOW_MS)[0] == NOW_MS + 60_000
 
 
+def test_a_call_of_a_closed_partition_that_ends_late_forgets_nobody_elses_lane() -> None:
+    """The lane of the same name that the partition's next assignment has made is another one."""
+    hand = Hand()
+    hand.offer("a", 1)
+    hand.lanes.close(hand.book, NOW_MS)
+    for number in range(MOST_IDLE + 1):
+        hand.lane(f"d{number}.example")
+    again = hand.lane("a")
+    hand.end(1)
+    assert hand.lane("a") is again
+    assert len(hand.lanes) == MOST_IDLE + 2
+
+
 def test_closing_one_partition_leaves_the_others_news_alone() -> None:
     """Figures and keys of another partition's forgotten lanes are still to be removed."""
     hand = Hand()

@@ -82,3 +82,12 @@ async def test_a_promise_of_a_cancelled_task_is_handed_on(slow: Desk) -> None:
     await tiers.run(20_000)
     assert len(slow.sent) == 11
     assert slow.meter.counted("records_not_current") == 1
+
+
+async def test_many_commands_to_one_waiting_task_are_answered_in_order(slow: Desk) -> None:
+    """Each is judged when the one before it is written, though that one has left the task in its queue."""
+    await slow.give(task("first"), task("tsk_1"))
+    await slow.give(cancel("tsk_1", 7), cancel("tsk_1", 1), cancel("tsk_1", 1), source="control")
+    assert [reason for _, reason in told(slow)][:2] == ["conflict", "cancelled"]
+    await slow.clock.advance(5_000)
+    assert (slow.sent, slow.unfinished) == ([("first", 1)], 0)

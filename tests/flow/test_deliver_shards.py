@@ -9,6 +9,7 @@ import pytest
 from streamer.adapters.memory.sender import Reply
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.store.memory_table import MemoryTable
+from streamer.core.command import Command, Verb
 from streamer.core.delivery import Delivery, Why
 from streamer.core.emit import Held, LaneSignal
 from streamer.core.lane_book import LaneBook
@@ -133,3 +134,14 @@ async def test_a_domain_without_shards_tells_nobody(desk: Desk) -> None:
     await desk.give(*[task(f"tsk_{number}") for number in range(5)])
     await desk.clock.advance(5_000)
     assert desk.outbox.of(LaneSignal) == []
+
+
+async def test_a_command_that_stands_in_another_partition_than_its_task_is_refused(pair: Pair) -> None:
+    """Here nothing is known of the task: it would be made a second time."""
+    [delivery] = pair.there(1)
+    command = Command("cmd_1", Verb.RUN_NOW, delivery.task_id, DOMAIN, 1, delivery, "ops", NOW_MS)
+    await pair.desk.give(command, source="control")
+    [answer] = [result for result in pair.desk.results if result.command_id == "cmd_1"]
+    assert (answer.because.reason, answer.state) == ("conflict", None)
+    assert "partition 1" in (answer.because.detail or "")
+    assert (pair.desk.sent, pair.desk.unfinished) == ([], 0)

@@ -87,6 +87,27 @@ async def test_of_two_limits_the_slower_decides(desk: Desk) -> None:
     assert [round(at_ms, -3) for at_ms in begun_ms(desk)] == [0, 1_000, 2_000, 3_000]
 
 
+async def test_of_two_limits_no_slot_far_ahead_is_taken(desk: Desk) -> None:
+    """It would hold up the roomier limit for everybody else: those whose turn is far off ask again, ever more seldom."""
+    desk.policies = PolicyBook(businesses={"acme": at("1/s")}, rate_keys={"shared": at("10/s")})
+    await desk.give(*spread(20))
+    far = [emit.delivery for emit in desk.held if emit.delivery.slot_ms is None]
+    assert len(far) == 20 - 6
+    assert {(one.why, one.waits) for one in far} == {(Why.SHARED_LIMIT, 1)}
+    await desk.give(task("other", rate_key="shared", business="other"))
+    assert desk.held[-1].delivery.due_at_ms <= NOW_MS + 5_200, "the rate key is not taken for long"
+    await Tiers(desk).run(300_000)
+    assert len(desk.sent) == 21
+
+
+async def test_a_lease_that_is_lost_before_a_near_slot_means_no_call(shared: Desk) -> None:
+    """RULES 4: what waits in hand for its slot is the next owner's."""
+    await shared.give(*spread(2))
+    shared.lease.lose()
+    await shared.clock.advance(1_000)
+    assert (len(shared.sent), shared.unfinished) == (1, 2 - 1)
+
+
 async def test_a_slot_that_was_taken_is_not_taken_again_when_the_lane_puts_the_task_off(shared: Desk) -> None:
     """A lane that is slower than the shared rate must not use that up with tasks that it sends away."""
     slow = Policy(rate=parse_rate("1/s"), burst=1)

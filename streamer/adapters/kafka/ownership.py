@@ -176,9 +176,7 @@ class Ownership:
             # A static member that comes back within its session finds the group's generation unchanged.
             epoch = max(generation, local.table.epoch + 1)
             local.lanes.take_over(time.time() * 1000)
-            assignment.owned[partition] = Owned(
-                partition, epoch, local.table, local.claims, local.lanes, self.lease
-            )
+            assignment.owned[partition] = Owned(partition, epoch, local.table, local.claims, local.lanes, self.lease)
             windows = {tp: window for tp, window in assignment.windows.items() if tp.partition == partition}
             assignment.barriers[partition] = Barriers(
                 {tp.topic: window for tp, window in windows.items()},

@@ -35,10 +35,14 @@ COUNTERS = (
     Metric("offsets_gone", "topic", "Offsets that the log lost before they were read. Alarm."),
     Metric("config_records_refused", "kind", "Records on config that could not be read; what held before still holds."),
     Metric("leases_lost", None, "Times that no good heartbeat came in time and all work was given up."),
-    Metric("shared_limit_fallbacks", None, "Reservations of shared limits made in memory because Redis was away. Alarm."),
+    Metric(
+        "shared_limit_fallbacks", None, "Reservations of shared limits made in memory because Redis was away. Alarm."
+    ),
     Metric("entries_forgotten", None, "Entries of ended tasks that left the table."),
     Metric("schedules_fired", None, "Requests made by recurring schedules."),
-    Metric("schedules_misfired", "rule", "Times that instants of a schedule were missed, by the rule that was followed."),
+    Metric(
+        "schedules_misfired", "rule", "Times that instants of a schedule were missed, by the rule that was followed."
+    ),
     Metric("instants_overlapped", None, "Instants of schedules passed over because the task before had not ended."),
 )
 
