@@ -26,6 +26,8 @@ from streamer.core.waiting import Item
 _GOLDEN = 0.6180339887498949
 #: So many slots are promised also where they reach beyond the horizon.
 _LEAST_PROMISED = 10
+#: What is measured may be slower than it could be: slots are promised a little closer than that.
+_SOONER = 0.9
 
 
 class Lane(Generic[Item]):
@@ -228,7 +230,7 @@ class Lane(Generic[Item]):
             # While nothing is known the queue is taken to last its time, as it does once something is.
             return self._tuning.queue_ms / self._tuning.unmeasured
         # Without a rate it was measured under our own load: the target may do more, and what comes back too soon can wait here.
-        return 1000 / per_s if self.limits.rate is not None else 500 / per_s
+        return 1000 / per_s if self.limits.rate is not None else _SOONER * 1000 / per_s
 
     def apply(self, limits: LaneLimits, now_ms: float) -> None:
         """Take changed limits."""

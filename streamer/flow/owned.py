@@ -23,7 +23,8 @@ class Owned:
 
     ``epoch`` is the owner's generation. ``busy`` holds the digests of tasks in hand, each with those records that wait for
     its end: an answer of ours may come back before its entry is written, and must be judged by the entry then. ``queued``
-    holds those of them that wait in a lane, where a command finds them.
+    holds those of them that wait in a lane, where a command finds them. ``settling`` counts what is decided and not written:
+    a partition that decides faster than can be written, as a backlog that is put off does, is read on when it is less.
     """
 
     number: int
@@ -33,6 +34,7 @@ class Owned:
     lanes: LaneBook
     lease: Lease
     open: bool = True
+    settling: int = 0
     busy: dict[bytes, deque[Work] | None] = field(default_factory=dict)
     queued: dict[bytes, Work] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

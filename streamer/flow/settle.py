@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,10 @@ from streamer.core.emit import Emit, Held
 from streamer.core.entry import Entry, supersedes
 from streamer.flow.owned import Work
 from streamer.ports import Abandoned, Change, Outbox
+
+
+#: A group has no more than this: what comes behind a crowd of deferrals must not wait for all of them.
+_MOST_AT_ONCE = 1_000
 
 
 @dataclass(slots=True)
@@ -48,7 +53,7 @@ class Settler:
         self._outbox = outbox
         self._on_settled = on_settled
         self._on_fault = on_fault
-        self._queue: list[Settlement] = []
+        self._queue: deque[Settlement] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -56,6 +61,7 @@ class Settler:
     def put(self, settlement: Settlement) -> None:
         """Queue a settlement."""
         self._queue.append(settlement)
+        settlement.work.owned.settling += 1
         self._wake.set()
         self._idle.clear()
 
@@ -66,8 +72,10 @@ class Settler:
                 self._idle.set()
                 self._wake.clear()
                 await self._wake.wait()
-            group, self._queue = self._queue, []
+            group = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_AT_ONCE))]
             await self._settle(group)
+            for settlement in group:
+                settlement.work.owned.settling -= 1
 
     async def drained(self) -> None:
         """Wait until nothing is queued or being written."""

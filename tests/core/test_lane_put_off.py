@@ -142,12 +142,12 @@ def test_a_lane_without_a_rate_promises_by_what_it_has_measured() -> None:
     lane.stats.service_ms = 1_000
     first, second = (lane.put_off(0, NOW_MS).promise_ms for _ in range(2))
     assert first is not None
-    assert second == first + 50
+    assert second == first + 90
     lane = a_lane(concurrency=1)
     lane.stats.service_ms = 1e9
     first, second = (lane.put_off(0, NOW_MS).promise_ms for _ in range(2))
     assert first is not None
-    assert second == first + 500
+    assert second == first + 900
 
 
 def test_while_nothing_is_measured_the_queue_is_taken_to_last_its_time() -> None:

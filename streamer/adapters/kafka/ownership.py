@@ -25,6 +25,8 @@ from streamer.ports import Meter
 log = logging.getLogger(__name__)
 
 _TASK_KEY_BYTES = 16
+#: With so much decided and not yet written a partition is not read on.
+_MOST_SETTLING = 1_000
 #: How often the lease is looked at when nobody sends or writes.
 _LEASE_POLL_S = 0.25
 
@@ -115,8 +117,10 @@ class Ownership:
 
     def is_full(self, tp: TP) -> bool:
         """Tell whether a partition shall not be fetched for now; control is never withheld (RULES 15)."""
-        window = self.assignment.windows.get(tp)
-        return window is not None and window.full and self._sources[tp.topic] != "control"
+        window, owned = self.assignment.windows.get(tp), self.assignment.owned.get(tp.partition)
+        if window is None or owned is None or self._sources[tp.topic] == "control":
+            return False
+        return window.full or owned.settling >= _MOST_SETTLING
 
     def local(self, partition: int) -> Local:
         """Return a partition's store, empty when it is new here."""
