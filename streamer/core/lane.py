@@ -26,8 +26,6 @@ from streamer.core.waiting import Item
 _GOLDEN = 0.6180339887498949
 #: So many slots are promised also where they reach beyond the horizon.
 _LEAST_PROMISED = 10
-#: What is measured may be slower than it could be: slots are promised a little closer than that.
-_SOONER = 0.9
 
 
 class Lane(Generic[Item]):
@@ -227,10 +225,13 @@ class Lane(Generic[Item]):
     def _slot_spacing_ms(self, now_ms: float) -> float:
         per_s = self._per_s(now_ms)
         if per_s == inf:
-            # While nothing is known the queue is taken to last its time, as it does once something is.
-            return self._tuning.queue_ms / self._tuning.unmeasured
-        # Without a rate it was measured under our own load: the target may do more, and what comes back too soon can wait here.
-        return 1000 / per_s if self.limits.rate is not None else _SOONER * 1000 / per_s
+            return self._tuning.queue_ms / self._tuning.unmeasured  # Nothing is known: the queue lasts its time.
+        quick_ms = self.stats.quantile(0.25)
+        if self.limits.rate is None and quick_ms:
+            # The mean may be of calls that our own load slowed, and such promises would keep the lane slow; the quicker
+            # calls tell what the target can do, and what comes back too soon finds room in the queue.
+            per_s = min(self.allowed_per_s(now_ms) or inf, max(per_s, self.room * 1000 / quick_ms))
+        return 1000 / per_s
 
     def apply(self, limits: LaneLimits, now_ms: float) -> None:
         """Take changed limits."""

@@ -142,12 +142,12 @@ def test_a_lane_without_a_rate_promises_by_what_it_has_measured() -> None:
     lane.stats.service_ms = 1_000
     first, second = (lane.put_off(0, NOW_MS).promise_ms for _ in range(2))
     assert first is not None
-    assert second == first + 90
+    assert second == first + 100
     lane = a_lane(concurrency=1)
     lane.stats.service_ms = 1e9
     first, second = (lane.put_off(0, NOW_MS).promise_ms for _ in range(2))
     assert first is not None
-    assert second == first + 900
+    assert second == first + 1_000
 
 
 def test_while_nothing_is_measured_the_queue_is_taken_to_last_its_time() -> None:
@@ -201,3 +201,14 @@ def test_a_breaker_that_closed_promises_slots_again() -> None:
     assert first is not None
     assert second is not None
     assert second - first >= 450
+
+
+def test_a_lane_that_was_slow_for_our_own_load_promises_by_its_quicker_calls() -> None:
+    """Promised at the mean of a busy moment, its backlog would come back as slowly when the moment is over."""
+    lane = a_lane(concurrency=10)
+    for duration_ms in (50, 50, 50, 400, 400, 400, 400, 400):
+        lane.stats.ended(duration_ms)
+    assert lane.stats.service_ms > 200
+    first, second = (lane.put_off(0, NOW_MS).promise_ms for _ in range(2))
+    assert first is not None
+    assert second == first + 5
