@@ -75,7 +75,7 @@ class Lane(Generic[Item]):
             self._restore(memory, now_ms)
 
     def __repr__(self) -> str:
-        return f"<Lane {self.key} running={self.running} waiting={len(self.queue)} {self.breaker.state.name.lower()}>"
+        return f"<Lane {self.key} running={self.running} waiting={len(self.queue)} {self.breaker.state}>"
 
     def ready_ms(self, now_ms: float) -> tuple[float, Why]:
         """Return when the next call may begin, now at the soonest, and what it waits for; inf for "when a call ends"."""
@@ -111,8 +111,7 @@ class Lane(Generic[Item]):
             return 0
         if self.breaker.state is not BreakerState.CLOSED:
             return self.limits.breaker.probes
-        per_s = self._per_s(now_ms)
-        if per_s == inf:
+        if (per_s := self._per_s(now_ms)) == inf:
             return self._tuning.unmeasured
         fits = ceil(per_s * self._tuning.queue_ms / 1000)
         if self.limits.rate is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from itertools import pairwise
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.support.arrival_log import LoggedArrival
 from tests.support.scene import Scene, at
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.scenario]
 
@@ -24,7 +24,7 @@ async def test_a_domain_is_limited_without_restart(scene: Scene) -> None:
         await scene.request("/before")
         await scene.ends(1)
         await scene.configure(f"domain:{scene.lane}", {"rate": f"{RATE}/s", "burst": BURST})
-        await asyncio.to_thread(time.sleep, 1.0)
+        await passed(1_000)
         await scene.requests([{"url": scene.url(f"/{number}")} for number in range(40)])
         ends = await scene.ends(41, 40)
     arrivals = scene.receiver.arrivals()[1:]
@@ -41,7 +41,7 @@ async def test_a_paused_domain_sends_nothing_until_it_is_resumed(scene: Scene) -
         record = await scene.request("/paused")
         (deferred,) = await scene.results.until(len)
         assert (deferred["outcome"], deferred["why"]["reason"]) == ("deferred", "paused")
-        await asyncio.to_thread(time.sleep, 1.0)
+        await passed(1_000)
         assert scene.receiver.arrivals() == []
         await scene.configure(f"domain:{scene.lane}", None)
         (end,) = await scene.ends(1)
@@ -69,7 +69,7 @@ async def test_an_open_breaker_stays_open_over_a_kill(scene: Scene) -> None:
         failed = await scene.arrivals(5)
         await scene.results.until(lambda results: sum(r["outcome"] == "server_error" for r in results) == 5)
         # What is kept of a lane is written within a quarter of a second.
-        await asyncio.to_thread(time.sleep, 0.5)
+        await passed(500)
         first.kill()
     async with scene.ready_worker("second"):
         record = await scene.request("/alive")
@@ -78,6 +78,12 @@ async def test_an_open_breaker_stays_open_over_a_kill(scene: Scene) -> None:
     (alive,) = [arrival for arrival in scene.receiver.arrivals() if arrival.path == "/alive"]
     assert alive.at_ms - failed[-1].at_ms >= 12_000 - JITTER_MS
     assert end["attempt"] == 1
+
+
+async def passed(span_ms: int) -> None:
+    """Return when so much time has passed: what is promised within a second is looked at then."""
+    begun_ms = time.monotonic() * 1000
+    await until(lambda: time.monotonic() * 1000 - begun_ms >= span_ms)
 
 
 def most_beyond(arrivals: list[LoggedArrival]) -> float:
