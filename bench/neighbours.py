@@ -103,6 +103,9 @@ async def beside_parked(
 ) -> dict[str, Any]:
     """Measure them beside a domain at 10/s with a backlog of hours; and the worker's memory."""
     await site.limit(ODD, f"{_PARKED_RATE}/s")
+    fresh_mib = rss_mib(worker.pid)
+    # What a worker needs at full speed is not what parked tasks cost: it has worked at full speed before.
+    await capacity(site, sizes.capacity_tasks)
     await warm(site, rate)
     await asyncio.sleep(_SETTLE_S)
     before_mib, begun_s = rss_mib(worker.pid), time.monotonic()
@@ -124,7 +127,7 @@ async def beside_parked(
     figures = asdict(load.heard()) | {"while_parking": asdict(while_parking), "parked_after_s": took_s}
     if sizes.back:
         figures["back"] = await _as_they_come_back(site, rate, sizes.seconds, begun_s, say)
-    grown = f"from {before_mib:.0f} to {settled_mib:.0f}, at most {peak_mib:.0f} MiB while they were parked"
+    grown = f"{fresh_mib:.0f} when it was fresh, after a backlog at full speed from {before_mib:.0f} to {settled_mib:.0f}, at most {peak_mib:.0f} MiB while they were parked"
     if sizes.back:
         grown += f", at most {peak_rss_mib(worker.pid):.0f} as they came back"
     most_mib = peak_rss_mib(worker.pid)
@@ -136,7 +139,13 @@ async def beside_parked(
     )
     _tell_backlog(site, await site.deferrals(ODD), say, figures)
     return figures | {
-        "rss_mib": {"before": before_mib, "settled": settled_mib, "parking_peak": peak_mib, "peak": most_mib}
+        "rss_mib": {
+            "fresh": fresh_mib,
+            "before": before_mib,
+            "settled": settled_mib,
+            "parking_peak": peak_mib,
+            "peak": most_mib,
+        }
     }
 
 

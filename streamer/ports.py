@@ -87,6 +87,9 @@ class Table(Protocol):
     def open(self) -> Iterator[tuple[bytes, Entry]]:
         """Iterate entries of tasks that have not ended."""
 
+    def due_s(self) -> Iterator[int]:
+        """Iterate the due times of open entries as they are now, whatever is put or forgotten meanwhile."""
+
     def open_in(self, lane_hash: int) -> int:
         """Count the entries of a lane's tasks that have not ended."""
 

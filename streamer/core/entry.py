@@ -12,6 +12,7 @@ from streamer.core.lifecycle import TERMINAL, State
 
 _LAYOUT = struct.Struct("<IIIBBII8sIHIHI")
 ENTRY_BYTES = _LAYOUT.size
+_DUE_AT = struct.calcsize("<IIIBBI")
 _LANE_AT = struct.calcsize("<IIIBBII8s")
 
 #: Set on an entry that a command made before its task was seen (RULES 25).
@@ -86,6 +87,11 @@ def pack(entry: Entry) -> bytes:
 def packed_lane(value: bytes) -> int:
     """Return the lane's hash of a packed entry, without reading the rest."""
     return int.from_bytes(value[_LANE_AT : _LANE_AT + 4], "little")
+
+
+def packed_due_s(value: bytes) -> int:
+    """Return the due time of a packed entry, without reading the rest."""
+    return int.from_bytes(value[_DUE_AT : _DUE_AT + 4], "little")
 
 
 def unpack(value: bytes) -> Entry:

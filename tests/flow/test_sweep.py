@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -101,12 +102,17 @@ async def test_sweep_whose_tombstones_are_not_acknowledged_forgets_nothing(desk:
     assert (desk.entry().state, desk.owned.busy) == (State.SUCCEEDED, {})
 
 
-async def test_sweep_is_bounded(desk: Desk) -> None:
-    """One sweep writes at most 2,000 tombstones; the next one goes on."""
+async def test_sweep_forgets_all_in_bounded_groups(desk: Desk) -> None:
+    """However many have ended, one sweep forgets them, 1,000 tombstones at a time."""
     for number in range(2_500):
         desk.table.put(task_digest(str(number)), ended())
-    assert await swept(desk, NOW_S) == 2_000
-    assert await swept(desk, NOW_S) == 500
+    desk.outbox.block("log")
+    sweeping = asyncio.create_task(swept(desk, NOW_S))
+    await desk.clock.settle()
+    assert len(desk.outbox.changelog) == 1_000
+    desk.outbox.unblock("log")
+    assert await sweeping == 2_500
+    assert (len(desk.table), desk.owned.busy) == (0, {})
     assert await swept(desk, NOW_S) == 0
 
 
@@ -141,5 +147,16 @@ def test_barrier_is_passed_when_every_topics_commit_has_passed_it() -> None:
 async def test_open_entries_long_past_their_time_are_counted(desk: Desk) -> None:
     """RULES 2: the detector of lost tasks counts what is open more than ten minutes after its due time."""
     await desk.give(task("open", due_at_ms=NOW_MS + MINUTE_MS), task("ended"))
-    assert overdue(desk.owned, NOW_S + 60 + 600) == 0
-    assert overdue(desk.owned, NOW_S + 60 + 601) == 1
+    assert await overdue(desk.owned, NOW_S + 60 + 600) == 0
+    assert await overdue(desk.owned, NOW_S + 60 + 601) == 1
+
+
+async def test_counting_lets_others_have_their_turn(desk: Desk) -> None:
+    """A hundred thousand open entries are counted in slices: what becomes ready meanwhile runs, and may change the table."""
+    for number in range(25_000):
+        desk.table.put(task_digest(str(number)), replace(ended(), state=State.SCHEDULED))
+    counting = asyncio.create_task(overdue(desk.owned, NOW_S + 601))
+    await asyncio.sleep(0)
+    assert not counting.done()
+    desk.table.forget(task_digest("24999"))
+    assert await counting == 25_000

@@ -21,6 +21,13 @@ class RawBatch:
     records: Sequence[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class RawFetch:
+    """What one fetch brought for one agent: at most one batch a partition."""
+
+    batches: Sequence[RawBatch]
+
+
 class Keeper(Protocol):
     """Who keeps windows and tables for the transport."""
 
@@ -28,6 +35,9 @@ class Keeper(Protocol):
 
     def is_ours(self, topic: str) -> bool:
         """Tell whether a topic's records come in batches."""
+
+    def stage_of(self, topic: str) -> object:
+        """Return the stage that takes a topic's records, which is one agent's; only for topics that are ours."""
 
     def is_full(self, tp: TP) -> bool:
         """Tell whether a partition shall not be fetched for now."""

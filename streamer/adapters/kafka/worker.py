@@ -214,7 +214,7 @@ class Worker:
             gone = await sweep(owned, barriers.safe_before_s, passed, now_s, parts.outbox, parts.deliver.release)
             parts.meter.count("entries_forgotten", gone)
             await parts.claim.forget_old(owned)
-            late += overdue(owned, now_s)
+            late += await overdue(owned, now_s)
             kept += len(parts.ownership.local(number).table)
         parts.meter.gauge("tasks_overdue", late)
         parts.meter.gauge("entries", kept, "all")

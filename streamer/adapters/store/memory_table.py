@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streamer.core.entry import Entry, pack, packed_lane, supersedes, unpack
+from streamer.core.entry import Entry, pack, packed_due_s, packed_lane, supersedes, unpack
 
 
 class MemoryTable:
@@ -50,6 +50,10 @@ class MemoryTable:
             self._open_by_lane[lane] = left
         else:
             del self._open_by_lane[lane]
+
+    def due_s(self) -> Iterator[int]:
+        """Iterate the due times of open entries as they are now, whatever is put or forgotten meanwhile."""
+        return map(packed_due_s, tuple(self._open.values()))
 
     def open_in(self, lane_hash: int) -> int:
         """Count the entries of a lane's tasks that have not ended."""

@@ -80,6 +80,7 @@ def test_ended_entries_come_in_the_order_of_their_ends() -> None:
     table.put(TWO, entry(1, generation=2))
     assert [key for key, _ in table.ended()] == [THREE, ONE]
     assert list(table.open()) == [(TWO, entry(1, generation=2))]
+    assert list(table.due_s()) == [entry(1).due_s]
     table.forget(THREE)
     assert [key for key, _ in table.ended()] == [ONE]
     assert len(table) == 2
