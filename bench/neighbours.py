@@ -127,7 +127,8 @@ async def beside_parked(
     figures = asdict(load.heard()) | {"while_parking": asdict(while_parking), "parked_after_s": took_s}
     if sizes.back:
         figures["back"] = await _as_they_come_back(site, rate, sizes.seconds, begun_s, say)
-    grown = f"{fresh_mib:.0f} when it was fresh, after a backlog at full speed from {before_mib:.0f} to {settled_mib:.0f}, at most {peak_mib:.0f} MiB while they were parked"
+    grown = f"{fresh_mib:.0f} when it was fresh, after a backlog at full speed from {before_mib:.0f}"
+    grown += f" to {settled_mib:.0f}, at most {peak_mib:.0f} MiB while they were parked"
     if sizes.back:
         grown += f", at most {peak_rss_mib(worker.pid):.0f} as they came back"
     most_mib = peak_rss_mib(worker.pid)

@@ -16,11 +16,12 @@ from streamer.core.waiting import Item
 
 @dataclass(slots=True, eq=False)
 class Grant(Generic[Item]):
-    """Leave for one call to begin: its lane, the breaker's permit, and when it began; a grant ends once."""
+    """Leave for one call to begin: its lane, the breaker's permit, who takes turns, and when; a grant ends once."""
 
     item: Item
     lane: Lane[Item]
     permit: Permit
+    taker: str
     caps: Caps
     begun_ms: float
     ended: bool = False

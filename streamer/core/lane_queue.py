@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Generic
 
 from streamer.core.business_turns import BusinessTurns
+from streamer.core.places import Places
 from streamer.core.waiting import Item, Waiting
 
 
@@ -19,11 +20,12 @@ class LaneQueue(Generic[Item]):
     An empty queue keeps nothing: a hundred thousand lanes may be idle at once.
     """
 
-    __slots__ = ("_turns", "_waiting", "_weight_of", "bytes")
+    __slots__ = ("_turns", "_waiting", "_weight_of", "bytes", "places")
 
     def __init__(self, weight_of: Callable[[str], int]) -> None:
         self._weight_of = weight_of
         self.bytes = 0
+        self.places = Places()
         #: In the order they came. Plain dicts are slow to find their first key after many were removed before it.
         self._waiting: OrderedDict[Waiting[Item], None] | None = None
         self._turns: BusinessTurns[Item] | None = None
@@ -41,6 +43,7 @@ class LaneQueue(Generic[Item]):
         elif waiting in self._waiting:
             raise ValueError(f"an item of business {waiting.business!r} waits already: each may wait once")
         self._turns.push(waiting)
+        self.places.came(waiting.business, waiting.arrived_ms)
         self._waiting[waiting] = None
         self.bytes += waiting.size_bytes
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import inf
 from typing import Generic
 
@@ -101,7 +102,8 @@ class Lanes(Generic[Item]):
             return None
         if self._policies() is not self.caps.book:
             self._apply(now_ms)
-        if lane.ready_ms(now_ms)[0] > now_ms or not self.caps.may(taker):
+        lane.queue.places.came(taker, now_ms)
+        if lane.ready_ms(now_ms)[0] > now_ms or not self._may(lane, taker, now_ms):
             return None
         self.active[lane] = None
         return self._grant(lane, item, taker, now_ms)
@@ -156,7 +158,7 @@ class Lanes(Generic[Item]):
             if not len(lane.queue) or lane.ready_ms(now_ms)[0] > now_ms:
                 self._look(lane, now_ms)
                 continue
-            waiting = lane.queue.pop(self.caps.may)
+            waiting = lane.queue.pop(partial(self._may, lane, now_ms=now_ms))
             if waiting is None:
                 self._blocked[lane] = None
                 continue
@@ -170,9 +172,13 @@ class Lanes(Generic[Item]):
             turn.begun.append(self._grant(lane, waiting.item, waiting.business, now_ms))
             self._look(lane, now_ms)
 
+    def _may(self, lane: Lane[Item], taker: str, now_ms: float) -> bool:
+        return self.caps.may(taker) and lane.queue.places.may(taker, lane.room, now_ms)
+
     def _grant(self, lane: Lane[Item], item: Item, taker: str, now_ms: float) -> Grant[Item]:
         self.running += 1
-        return Grant(item, lane, lane.begin(now_ms), self.caps.take(taker), now_ms)
+        lane.queue.places.take(taker)
+        return Grant(item, lane, lane.begin(now_ms), taker, self.caps.take(taker), now_ms)
 
     def next_ms(self) -> float:
         """Return when something may change by time alone; inf if nothing will."""
@@ -201,6 +207,7 @@ class Lanes(Generic[Item]):
         self.running -= 1
         self.caps.give_back(grant.caps)
         lane = grant.lane
+        lane.queue.places.give_back(grant.taker)
         self.active[lane] = None
         if len(lane.queue):
             self._touched[lane] = None
