@@ -12,8 +12,8 @@ from streamer.ports import Clock, Meter
 
 #: How long a round waits at most when nothing is due sooner.
 ROUND_MS = 50
-#: No more of one partition is released in one round.
-RELEASE_AT_ONCE = 500
+#: No more of one partition is released in one round: what comes at once must not hold up what is due.
+RELEASE_AT_ONCE = 100
 
 Place = tuple[str, int]
 """A partition of a tier: the tier's name, and the number."""

@@ -14,7 +14,7 @@ from streamer.flow.owned import Work
 from streamer.ports import Abandoned, Change, Outbox
 
 #: A group has no more than this: what comes behind a crowd of deferrals must not wait for all of them.
-_MOST_AT_ONCE = 1_000
+_MOST_AT_ONCE = 250
 
 
 @dataclass(slots=True)
