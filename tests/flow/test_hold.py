@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import pytest
@@ -12,7 +12,7 @@ from streamer.adapters.memory.clock import VirtualClock
 from streamer.adapters.memory.meter import MemoryMeter
 from streamer.adapters.memory.tier_log import MemoryTierLog
 from streamer.core.ladder import DEFAULT_TIERS
-from streamer.flow.hold import ROUND_MS, Hold
+from streamer.flow.hold import ROUND_MS, Hold, Relay
 from tests.core.samples import NOW_MS
 
 MINUTE_MS = 60_000
@@ -133,6 +133,38 @@ async def test_burst_is_released_in_rounds_without_pauses(shelf: Shelf) -> None:
         await turn
         assert len(shelf.log.due) == released
     assert [record for record, _ in shelf.due] == list(range(240))
+
+
+class SlowTierLog(MemoryTierLog):
+    """Tiers whose broker takes its time to acknowledge."""
+
+    def __init__(self, clock: VirtualClock, write_ms: float) -> None:
+        super().__init__(clock, most_at_once=2_000)
+        self._write_clock, self._write_ms = clock, write_ms
+
+    async def write(self, relays: Sequence[Relay]) -> None:
+        """Write on after a while."""
+        await self._write_clock.sleep_ms(self._write_ms)
+        await super().write(relays)
+
+
+@pytest.mark.parametrize(("write_ms", "left_at_ms"), [(10, [10, 30, 50]), (60, [60, 145, 230])])
+async def test_hold_rests_between_the_rounds_of_a_burst(write_ms: int, left_at_ms: list[int]) -> None:
+    """As long as it wrote, at most 25 ms: while thousands come back at once, others have a turn too."""
+    clock = VirtualClock(NOW_MS)
+    log = SlowTierLog(clock, write_ms)
+    log.own([("5s", 0)])
+    for number in range(240):
+        log.append(("5s", 0), number, NOW_MS, NOW_MS)
+    running = asyncio.create_task(Hold(log, clock, MemoryMeter(), DEFAULT_TIERS).run())
+    for _ in range(300):
+        await clock.advance(1)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    times_ms = [released.at_ms - NOW_MS for released in log.due]
+    assert sorted(set(times_ms)) == left_at_ms
+    assert [times_ms.count(at_ms) for at_ms in left_at_ms] == [100, 100, 40]
 
 
 async def test_partitions_that_moved_away_are_forgotten(shelf: Shelf) -> None:
