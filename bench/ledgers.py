@@ -47,6 +47,8 @@ class Results:
     ended: set[str] = field(default_factory=set)
     #: Partition of deliver → when each of its calls had its answer, and who had made it.
     caller_of: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+    #: When each call that was told of began, by its worker's clock, in ms since 1970.
+    started_ms: list[int] = field(default_factory=list)
 
     def take(self, record: Any) -> None:
         """Read one record of the topic."""
@@ -58,6 +60,7 @@ class Results:
         if final:
             self.ended.add(task_id)
         if attempted:
+            self.started_ms.append(parse_instant(result["started_at"]))
             caller = next(value for name, value in result["request"]["headers"] if name == "User-Agent")
             partition = partition_of(result["lane"], self.partitions)
             self.caller_of[partition].append((parse_instant(result["at"]), caller))

@@ -48,8 +48,8 @@ class Course:
         print(f"  {what}", flush=True)
 
 
-async def run(made: Site, seconds: float) -> tuple[Course, list[float]]:
-    """Run on a site; return what was done, and when each call arrived, in s."""
+async def run(made: Site, seconds: float) -> tuple[Course, list[float], list[float]]:
+    """Run on a site; return what was done, when each call arrived, and when each that was told of began, in s."""
     course = Course()
     results = Results(made.place.partitions)
     async with AsyncExitStack() as stack:
@@ -57,10 +57,9 @@ async def run(made: Site, seconds: float) -> tuple[Course, list[float]]:
         log = await stack.enter_async_context(
             topic_log(made.place.bootstrap, topic, made.place.partitions, results.take)
         )
-        workers = await stack.enter_async_context(crew(made.place, 2))
+        # A worker reads all that stands on config before it takes work: the rate holds for the first call.
         await made.limit(_DOMAIN, f"{RATE}/s")
-        # A worker reads what stands on config within a second; here it is to hold for the first call.
-        await asyncio.sleep(2)
+        workers = await stack.enter_async_context(crew(made.place, 2))
         await made.publish(made.request(_DOMAIN, "backlog", number) for number in range(round(RATE * seconds)))
         fresh = Load(made, "fresh", lambda name, number: made.request(_DOMAIN, name, number))
         sending = asyncio.create_task(fresh.run(_FRESH_PER_S, seconds))
@@ -79,8 +78,10 @@ async def run(made: Site, seconds: float) -> tuple[Course, list[float]]:
         await _at(begun_s + seconds)
         until_s = time.monotonic()
         await sending
+        await log.to_end()
     calls = sorted(arrival.at_ns / 1e9 for arrival in made.arrivals.all())
-    return course, [at_s for at_s in calls if at_s <= until_s]
+    began = sorted(at_ms / 1000 for at_ms in results.started_ms)
+    return course, [at_s for at_s in calls if at_s <= until_s], began
 
 
 async def _at(instant_s: float) -> None:
@@ -94,10 +95,14 @@ async def _owner(made: Site, log: TopicLog[None], results: Results, workers: Seq
     return next(worker for worker in workers if f"worker-{worker.name}" == caller)
 
 
-def judge(course: Course, at_s: Sequence[float]) -> tuple[list[Shown], dict[str, Any]]:
-    """Compare the instants with the rate."""
+def judge(course: Course, at_s: Sequence[float], began_s: Sequence[float]) -> tuple[list[Shown], dict[str, Any]]:
+    """Compare the instants with the rate.
+
+    The limiter sees when calls begin; the receiver also sees what the way there takes. A first call that is d seconds
+    longer on its way than a later one puts up to rate · d calls more into the window between them.
+    """
     lasted_s = at_s[-1] - at_s[0]
-    beyond = excess(at_s, RATE, BURST)
+    beyond, sent = excess(at_s, RATE, BURST), excess(began_s, RATE, BURST)
     killed_s = next(at for at, what in course.events if what.startswith("kill"))
     paused = stalls(at_s, _STALL_S)
     # The pause in which the dead owner's session runs out: nobody may send then.
@@ -109,6 +114,7 @@ def judge(course: Course, at_s: Sequence[float]) -> tuple[list[Shown], dict[str,
             f"the most calls beyond {RATE}·t + {BURST} in any window: {beyond.calls:+.3f}, at most 0", beyond.calls <= 0
         ),
         Shown(f"that window is {beyond.length_s:.3f} s long and begins at {beyond.begin_s - at_s[0]:.3f} s"),
+        Shown(f"the same by when the {len(began_s)} calls that were told of began: {sent.calls:+.3f}", sent.calls <= 0),
         Shown(
             f"the rate used: {without:.1%} without the dead owner's session, at least {LEAST_USED:.0%}",
             without >= LEAST_USED,
@@ -123,6 +129,7 @@ def judge(course: Course, at_s: Sequence[float]) -> tuple[list[Shown], dict[str,
         "calls": len(at_s),
         "lasted_s": lasted_s,
         "beyond": beyond.calls,
+        "beyond_as_begun": sent.calls,
         "used": used,
         "used_without_session": without,
     }
@@ -130,7 +137,7 @@ def judge(course: Course, at_s: Sequence[float]) -> tuple[list[Shown], dict[str,
     return shown, figures | {"events": events, "pauses_s": [(round(b - at_s[0], 2), round(g, 2)) for b, g in paused]}
 
 
-async def _alone(broker: EmbeddedBroker, directory: Path, seconds: float) -> tuple[Course, list[float]]:
+async def _alone(broker: EmbeddedBroker, directory: Path, seconds: float) -> tuple[Course, list[float], list[float]]:
     async with site(broker, directory, "rate", 1) as made:
         return await run(made, seconds)
 
@@ -146,8 +153,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="streamer-rate-") as scratch:
         directory = Path(scratch)
         with EmbeddedBroker(BrokerOptions(directory / "kafka")) as broker:
-            course, at_s = asyncio.run(_alone(broker, directory, args.seconds))
-    shown, figures = judge(course, at_s)
+            course, at_s, began_s = asyncio.run(_alone(broker, directory, args.seconds))
+    shown, figures = judge(course, at_s, began_s)
     print(*shown, sep="\n")
     conclude("bench.rate_test", shown, figures, others.cores())
 

@@ -13,6 +13,11 @@ _OF_POLICY = "\0"
 Caps = tuple[tuple[str, int], ...]
 
 
+def business_of(taker: str) -> str:
+    """Return the business of one who takes turns."""
+    return taker.partition(_OF_POLICY)[0]
+
+
 class CapCounts:
     """Counts running calls by cap. Whoever takes turns in a lane is a business, or its part under a policy with a cap."""
 
@@ -30,7 +35,7 @@ class CapCounts:
 
     def weight_of(self, taker: str) -> int:
         """Return the weight of the business that takes turns."""
-        return self.book.business(taker.partition(_OF_POLICY)[0]).weight
+        return self.book.business(business_of(taker)).weight
 
     def may(self, taker: str) -> bool:
         """Tell whether every cap has room for one more call."""

@@ -5,6 +5,8 @@ Must not know what a call is, nor the time.
 
 from __future__ import annotations
 
+from streamer.core.caps import business_of
+
 #: A business counts as using the lane for so long after it was last seen.
 LATELY_MS = 60_000.0
 #: One place in so many is kept, and none in a lane with fewer than this many.
@@ -30,29 +32,31 @@ class Places:
     def __repr__(self) -> str:
         return f"<Places {self._running or {}}>"
 
-    def came(self, business: str, now_ms: float) -> None:
-        """Note that a business uses the lane."""
+    def came(self, taker: str, now_ms: float) -> None:
+        """Note that who takes turns uses the lane; a business and its part under a policy are one."""
+        business = business_of(taker)
         if business != self._last:
             if self._last is not None:
                 self._several_until_ms = now_ms + LATELY_MS
             self._last = business
 
-    def may(self, business: str, room: int, now_ms: float) -> bool:
-        """Tell whether one more call of a business may begin in a lane with ``room`` for so many at once."""
+    def may(self, taker: str, room: int, now_ms: float) -> bool:
+        """Tell whether one more call may begin in a lane with ``room`` for so many at once."""
         if self._running is None or now_ms >= self._several_until_ms or room < _LEAST_ROOM:
             return True
-        return self._running.get(business, 0) < room - max(1, room // _ONE_IN)
+        return self._running.get(business_of(taker), 0) < room - max(1, room // _ONE_IN)
 
-    def take(self, business: str) -> None:
+    def take(self, taker: str) -> None:
         """Count a call that begins."""
         if self._running is None:
             # Only while there are calls: a hundred thousand lanes may be idle at once.
             self._running = {}
+        business = business_of(taker)
         self._running[business] = self._running.get(business, 0) + 1
 
-    def give_back(self, business: str) -> None:
+    def give_back(self, taker: str) -> None:
         """Count a call that ended."""
-        running = self._running
+        business, running = business_of(taker), self._running
         if running is None or business not in running:
             raise ValueError(f"no call of business {business!r} is running")
         running[business] -= 1

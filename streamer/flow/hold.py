@@ -105,17 +105,20 @@ class Hold:
     async def _release(self, now_ms: int) -> bool:
         """Write on what is due; tell whether there may be more of it."""
         relays: list[tuple[Place, Relay]] = []
+        cut_short = False
         for place, held in self._held.items():
             if self._log.crowded(place[1]):
                 continue
-            relays += [(place, self._relay(place, record, now_ms)) for record in held.release(now_ms, RELEASE_AT_ONCE)]
+            released = held.release(now_ms, RELEASE_AT_ONCE)
+            cut_short |= len(released) == RELEASE_AT_ONCE
+            relays += [(place, self._relay(place, record, now_ms)) for record in released]
         if not relays:
             return False
         await self._log.write([relay for _, relay in relays])
         for place, relay in relays:
             self._log.finish(place, relay.record.offset)
             self._meter.count("records_released", label=place[0])
-        return len(relays) >= RELEASE_AT_ONCE
+        return cut_short
 
     def _relay(self, place: Place, record: HeldRecord, now_ms: int) -> Relay:
         hop = next_hop(self._tiers, now_ms, record.due_at_ms)

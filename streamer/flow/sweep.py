@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 
 from streamer.core.entry import NO_PARTITION, Entry
@@ -44,23 +45,28 @@ class Barriers:
             self._at_s = now_s
 
 
-def forgettable(entry: Entry, now_s: float, safe_before_s: float, intake_committed: Mapping[int, int]) -> bool:
-    """Tell whether an ended task's entry guards nothing any more."""
-    if entry.updated_s > now_s - KEEP_S or entry.updated_s >= safe_before_s:
-        return False
-    if entry.request_partition == NO_PARTITION:
-        return True
-    return intake_committed.get(entry.request_partition, 0) > entry.request_offset
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a partition's records have passed by now: before when all of deliver's are committed, and how far intake's are."""
+
+    now_s: float
+    safe_before_s: float
+    intake_committed: Mapping[int, int]
+
+    def is_old(self, entry: Entry) -> bool:
+        """Tell whether a task ended long enough ago."""
+        return entry.updated_s <= self.now_s - KEEP_S
+
+    def may_forget(self, entry: Entry) -> bool:
+        """Tell whether an ended task's entry guards nothing any more."""
+        if not self.is_old(entry) or entry.updated_s >= self.safe_before_s:
+            return False
+        if entry.request_partition == NO_PARTITION:
+            return True
+        return self.intake_committed.get(entry.request_partition, 0) > entry.request_offset
 
 
-async def sweep(
-    owned: Owned,
-    safe_before_s: float,
-    intake_committed: Mapping[int, int],
-    now_s: float,
-    outbox: Outbox,
-    release: Callable[[Owned, bytes], None],
-) -> int:
+async def sweep(owned: Owned, passed: Passed, outbox: Outbox, release: Callable[[Owned, bytes], None]) -> int:
     """Write tombstones for forgettable entries and forget them; return how many.
 
     A digest that is swept counts as busy, so that a command for it waits and is judged by what the table says then. Goes on
@@ -69,24 +75,17 @@ async def sweep(
     count = _MOST_AT_ONCE
     total = 0
     while count == _MOST_AT_ONCE:
-        count = await _sweep_group(owned, safe_before_s, intake_committed, now_s, outbox, release)
+        count = await _sweep_group(owned, passed, outbox, release)
         total += count
     return total
 
 
-async def _sweep_group(
-    owned: Owned,
-    safe_before_s: float,
-    intake_committed: Mapping[int, int],
-    now_s: float,
-    outbox: Outbox,
-    release: Callable[[Owned, bytes], None],
-) -> int:
+async def _sweep_group(owned: Owned, passed: Passed, outbox: Outbox, release: Callable[[Owned, bytes], None]) -> int:
     gone: list[bytes] = []
     for digest, entry in islice(owned.table.ended(), _LOOK_AT_MOST):
-        if entry.updated_s > now_s - KEEP_S or len(gone) == _MOST_AT_ONCE:
+        if not passed.is_old(entry) or len(gone) == _MOST_AT_ONCE:
             break
-        if digest not in owned.busy and forgettable(entry, now_s, safe_before_s, intake_committed):
+        if digest not in owned.busy and passed.may_forget(entry):
             gone.append(digest)
     if not gone:
         return 0

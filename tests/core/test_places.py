@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streamer.core.caps import CapCounts
 from streamer.core.places import LATELY_MS, Places
 from streamer.core.policy import Policy
 from streamer.core.policy_book import PolicyBook
@@ -50,6 +51,20 @@ def test_business_that_was_not_seen_for_a_minute_is_kept_no_place() -> None:
     places.came(A, NOW_MS)
     assert most_of(places, A, 20, NOW_MS + LATELY_MS - 1) == 18
     assert most_of(places, A, 20, NOW_MS + LATELY_MS) == 20
+
+
+def test_a_business_and_its_part_under_a_policy_are_one() -> None:
+    """A policy with a cap of its own takes turns by itself, but nothing is kept free for it from its own business."""
+    caps = CapCounts(PolicyBook(policies={"bulk": Policy(concurrency=50)}))
+    part = caps.taker(A, "bulk")
+    assert part != A
+    places = Places()
+    places.came(A, NOW_MS)
+    places.came(part, NOW_MS)
+    assert most_of(places, part, 20, NOW_MS) == 20
+    places.came(B, NOW_MS)
+    assert not places.may(A, 20, NOW_MS)
+    places.give_back(A)
 
 
 def test_calls_that_ended_free_their_places() -> None:

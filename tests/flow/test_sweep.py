@@ -12,7 +12,7 @@ from streamer.core.entry import NO_PARTITION, Entry
 from streamer.core.identity import task_digest
 from streamer.core.lifecycle import State
 from streamer.core.window import Window
-from streamer.flow.sweep import KEEP_S, Barriers, forgettable, overdue, sweep
+from streamer.flow.sweep import KEEP_S, Barriers, Passed, overdue, sweep
 from streamer.ports import Abandoned
 from tests.core.samples import NOW_MS
 from tests.flow.desk import MINUTE_MS, Desk, task
@@ -26,7 +26,7 @@ def ended(updated_s: int = NOW_S - KEEP_S, partition: int = 0, offset: int = 7) 
 
 
 async def swept(desk: Desk, now_s: float, *, safe_before_s: float = EVER, committed: int = 100) -> int:
-    return await sweep(desk.owned, safe_before_s, {0: committed}, now_s, desk.outbox, desk.deliver.release)
+    return await sweep(desk.owned, Passed(now_s, safe_before_s, {0: committed}), desk.outbox, desk.deliver.release)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_entry_may_go_when_nothing_is_left_to_guard(
     entry: Entry, safe_before_s: float, committed: dict[int, int], may_go: bool
 ) -> None:
     """RULES 11: an hour, and intake's committed offset past the request, and deliver's past the record."""
-    assert forgettable(entry, NOW_S, safe_before_s, committed) is may_go
+    assert Passed(NOW_S, safe_before_s, committed).may_forget(entry) is may_go
 
 
 async def test_ended_entry_goes_after_its_tombstone(desk: Desk) -> None:

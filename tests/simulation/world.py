@@ -30,7 +30,7 @@ from streamer.flow.claim import ClaimLimits, ClaimStage
 from streamer.flow.hold import Hold
 from streamer.flow.intake import RawRequest, admit
 from streamer.flow.owned import Batch, Item
-from streamer.flow.sweep import Barriers, sweep
+from streamer.flow.sweep import Barriers, Passed, sweep
 from streamer.ports import Abandoned, Change
 from tests.flow.desk import Desk
 from tests.simulation.lanes_oracle import Shaper
@@ -234,10 +234,9 @@ class World:
     async def _sweep(self) -> None:
         desk, now_s = self.desk, self.desk.clock.now_ms() / 1000
         self._barriers.move(desk.committed, now_s)
-        read = {0: self._intake_committed}
+        passed = Passed(now_s, self._barriers.safe_before_s, {0: self._intake_committed})
         with suppress(Abandoned):
-            safe_s = self._barriers.safe_before_s
-            self.forgotten += await sweep(desk.owned, safe_s, read, now_s, desk.outbox, desk.deliver.release)
+            self.forgotten += await sweep(desk.owned, passed, desk.outbox, desk.deliver.release)
 
     async def _die(self, *, clean: bool = False) -> None:
         self.deaths += 1

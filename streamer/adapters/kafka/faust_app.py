@@ -84,7 +84,8 @@ def make_app(
         **faust_options,
     )
     app.boot_strategy = _Boot(app)
-    app.transport = BatchTransport(app.conf.broker_consumer, app, keeper, options)
+    agents = dict.fromkeys(topics, "deliver") | {claims_topic: "claim"}
+    app.transport = BatchTransport(app.conf.broker_consumer, app, keeper, options, agents)
     changelog = app.topic(changelog_topic, schema=RawSchema(), internal=False, acks=False)
     table = StateTable(
         app,
@@ -97,8 +98,8 @@ def make_app(
     )
     table.keeper = keeper
     app.tables.add(table)
-    _agent(app, "deliver", topics, keeper)
-    _agent(app, "claim", [claims_topic], keeper)
+    for name in ("deliver", "claim"):
+        _agent(app, name, [topic for topic, agent in agents.items() if agent == name], keeper)
     return app
 
 

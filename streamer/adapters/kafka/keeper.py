@@ -33,12 +33,6 @@ class Keeper(Protocol):
 
     lease: HeartbeatLease
 
-    def is_ours(self, topic: str) -> bool:
-        """Tell whether a topic's records come in batches."""
-
-    def stage_of(self, topic: str) -> object:
-        """Return the stage that takes a topic's records, which is one agent's; only for topics that are ours."""
-
     def is_full(self, tp: TP) -> bool:
         """Tell whether a partition shall not be fetched for now."""
 

@@ -111,14 +111,6 @@ class Ownership:
 
     # For the transport
 
-    def is_ours(self, topic: str) -> bool:
-        """Tell whether a topic's records come in batches."""
-        return topic in self._sources
-
-    def stage_of(self, topic: str) -> Stage:
-        """Return the stage that takes a topic's records."""
-        return self._stages[self._sources[topic]]
-
     def is_full(self, tp: TP) -> bool:
         """Tell whether a partition shall not be fetched for now; control is never withheld (RULES 15)."""
         window, owned = self.assignment.windows.get(tp), self.assignment.owned.get(tp.partition)

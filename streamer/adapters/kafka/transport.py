@@ -34,10 +34,12 @@ class BatchConsumer(Consumer):
 
     keeper: Keeper
     options: FetchOptions
+    #: Topic → the agent that gets its records in batches.
+    agents: Mapping[str, str]
     _thread: BatchConsumerThread
 
     def __init__(self, transport: BatchTransport, *args: Any, **kwargs: Any) -> None:
-        self.keeper, self.options = transport.keeper, transport.options
+        self.keeper, self.options, self.agents = transport.keeper, transport.options, transport.agents
         self._opened = -1
         self._fetched_under = -1
         self._known: dict[TP, int] = {}
@@ -86,7 +88,7 @@ class BatchConsumer(Consumer):
         if not records or self.should_stop:
             return
         generation = self._fetched_under
-        fetched: dict[int, list[RawBatch]] = {}
+        fetched: dict[str, list[RawBatch]] = {}
         for any_tp, batch in records.items():
             tp = ensure_TP(any_tp)
             if generation != self.app.consumer_generation_id:
@@ -94,10 +96,10 @@ class BatchConsumer(Consumer):
             if self._is_changelog_tp(tp):
                 self.keeper.recover(tp.partition, batch)
                 yield tp, self._to_message(tp, batch[-1])
-            elif self.keeper.is_ours(tp.topic):
+            elif agent := self.agents.get(tp.topic):
                 # Faust drops what it has read before; ours is read again after a hole, and the window knows what is new.
                 self._read_offset[tp] = None
-                batches = fetched.setdefault(id(self.keeper.stage_of(tp.topic)), [])
+                batches = fetched.setdefault(agent, [])
                 batches.append(RawBatch(tp.topic, tp.partition, generation, batch))
             else:
                 for record in batch:
@@ -174,7 +176,7 @@ class BatchConsumer(Consumer):
         generation = self.app.consumer_generation_id
         # A fetch that began under the last assignment may still return; its records are dropped, so it must end before the seek.
         await self._stream_fetches.wait()
-        ours = [tp for tp in self.assignment() if self.keeper.is_ours(tp.topic)]
+        ours = [tp for tp in self.assignment() if tp.topic in self.agents]
         starts = await self._thread.starts(ours)
         await self.keeper.open(starts, generation)
         self._known.clear()
@@ -217,6 +219,6 @@ class BatchTransport(Transport):
 
     Consumer = BatchConsumer
 
-    def __init__(self, url: Any, app: Any, keeper: Keeper, options: FetchOptions) -> None:
-        self.keeper, self.options = keeper, options
+    def __init__(self, url: Any, app: Any, keeper: Keeper, options: FetchOptions, agents: Mapping[str, str]) -> None:
+        self.keeper, self.options, self.agents = keeper, options, agents
         super().__init__(url, app)

@@ -29,7 +29,7 @@ from streamer.flow.claim import ClaimStage
 from streamer.flow.deliver import Deliver
 from streamer.flow.hold import Hold
 from streamer.flow.scheduler import Scheduler
-from streamer.flow.sweep import overdue, sweep
+from streamer.flow.sweep import Passed, overdue, sweep
 from streamer.ports import Abandoned, Clock, Sender
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class Worker:
     async def _sweep(self) -> None:
         parts, now_s = self._parts, self._parts.clock.now_ms() / 1000
         read = await positions.committed(parts.client_options, parts.intake_group)
-        passed = {tp.partition: end for tp, end in read.items() if tp.topic == parts.requests_topic}
+        requests = {tp.partition: end for tp, end in read.items() if tp.topic == parts.requests_topic}
         parts.deliver.keeper.forget_idle()
         await self._look_at_lag()
         late = kept = 0
@@ -211,7 +211,8 @@ class Worker:
             ends = {topic: assignment.committed.get(TopicPartition(topic, number), 0) for topic in parts.deliver_topics}
             barriers = assignment.barriers[number]
             barriers.move(ends, now_s)
-            gone = await sweep(owned, barriers.safe_before_s, passed, now_s, parts.outbox, parts.deliver.release)
+            passed = Passed(now_s, barriers.safe_before_s, requests)
+            gone = await sweep(owned, passed, parts.outbox, parts.deliver.release)
             parts.meter.count("entries_forgotten", gone)
             await parts.claim.forget_old(owned)
             late += await overdue(owned, now_s)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from streamer.adapters.kafka.keeper import RawFetch
 from streamer.adapters.kafka.ownership import OwnershipLimits
 from streamer.wire.topics import Topics
 from tests.adapters.kafka.rig import SteeredStage, Taken, member, numbered
@@ -103,6 +107,34 @@ async def test_a_stage_that_never_drains_does_not_stop_the_group(
             for each in stage.taken[: 3 * PARTITIONS]:
                 each.finish()
             assert all(window.committable == 0 for tp, window in one.ownership.assignment.windows.items())
+
+
+async def test_an_agent_gets_one_event_for_all_its_partitions_of_a_fetch(
+    kafka: RunningKafka, topics: Topics, tmp_path: Path
+) -> None:
+    """ADR 0011: batches of several partitions and topics come together, and never those of two agents."""
+    stage, fetches = SteeredStage(), list[RawFetch]()
+    sources = (topics.deliveries, topics.due, topics.claims)
+    for topic in sources:
+        for number in range(PARTITIONS):
+            await produce(kafka.bootstrap, topic, numbered(3, number))
+    async with member(kafka.bootstrap, topics, tmp_path, stage, starts=False) as one:
+        getmany = one.consumer.getmany
+
+        async def noted(**wait: float) -> AsyncIterator[tuple[Any, Any]]:
+            async for tp, message in getmany(**wait):
+                fetches.append(message.value)
+                yield tp, message
+
+        one.consumer.getmany = noted
+        await one.start()
+        await until(lambda: len(stage.taken) == 3 * PARTITIONS * len(sources), 20)
+    places = [[(batch.topic, batch.partition) for batch in fetch.batches] for fetch in fetches]
+    everywhere = sorted((topic, number) for topic in sources for number in range(PARTITIONS))
+    assert sorted(itertools.chain.from_iterable(places)) == everywhere
+    assert all(len({topic == topics.claims for topic, _ in fetch}) == 1 for fetch in places)
+    assert max(len({number for _, number in fetch}) for fetch in places) > 1
+    assert len(fetches) < PARTITIONS * len(sources)
 
 
 async def test_a_full_window_withholds_its_partition_only(kafka: RunningKafka, topics: Topics, tmp_path: Path) -> None:
