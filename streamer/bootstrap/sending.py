@@ -35,16 +35,25 @@ def deliver_limits(plan: Plan) -> DeliverLimits:
     )
 
 
+def address_policy(settings: Settings) -> AddressPolicy:
+    """Return whom the settings let be called."""
+    http = settings.http
+    return AddressPolicy(
+        allow_private=http.allow_private,
+        allow_hosts=frozenset(http.allow_hosts),
+        allow_cidrs=http.allow_cidrs,
+        deny_hosts=frozenset(http.deny_hosts),
+        deny_cidrs=http.deny_cidrs,
+        ports=frozenset(http.ports),
+    )
+
+
 def make_sender(settings: Settings, clock: SystemClock) -> PyreqwestSender:
     """Return the sender, with what it may call and how long."""
     http = settings.http
     return PyreqwestSender(
         clock,
-        AddressPolicy(
-            allow_private=http.allow_private,
-            allow_hosts=frozenset(http.allow_hosts),
-            allow_cidrs=tuple(http.allow_cidrs),
-        ),
+        address_policy(settings),
         options=ClientOptions(
             connect_timeout_ms=http.connect_timeout.ms,
             idle_timeout_ms=http.keep_alive.ms,

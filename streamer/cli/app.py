@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import streamer
-from streamer.cli import config, dead_letters, domains, named, schedules, tasks, topics
+from streamer.cli import config, dead_letters, doctor, domains, named, schedules, tasks, topics
 from streamer.cli.broker import broker
 from streamer.cli.console import Globals
 from streamer.cli.results import results
@@ -62,3 +62,4 @@ app.add_typer(named.businesses, name="businesses")
 app.add_typer(named.policies, name="policies")
 app.add_typer(named.rate_keys, name="rate-keys")
 app.add_typer(config.app, name="config")
+app.add_typer(doctor.app, name="doctor")

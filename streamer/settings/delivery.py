@@ -13,10 +13,11 @@ from streamer.settings.types import (
     Duration,
     DurationField,
     Durations,
-    Names,
+    Hosts,
     Networks,
     OptionalRate,
     OptionalText,
+    Ports,
     Section,
     durations,
 )
@@ -97,10 +98,16 @@ class Http(Section):
         False,
         description="Whether private and loopback addresses may be called; link-local ones, where clouds keep credentials, never.",
     )
-    allow_hosts: Names = Field(
-        (), description="Hosts that may be called whatever their address, by name without a port."
+    allow_hosts: Hosts = Field(
+        (),
+        description='Hosts that may be called at every address and port: names, or "*.example.com" for all below one.',
     )
-    allow_cidrs: Networks = Field((), description='Private networks that may be called: "10.1.0.0/16".')
+    allow_cidrs: Networks = Field((), description='Private networks that may be called, on every port: "10.1.0.0/16".')
+    deny_hosts: Hosts = Field(
+        (), description='Hosts that are never called: names, or "*.example.com" for all below one.'
+    )
+    deny_cidrs: Networks = Field((), description="Networks that are never called, whatever else allows it.")
+    ports: Ports = Field((80, 443, 8080, 8443), description="Ports that may be called at public addresses.")
     idle_per_domain: int = Field(
         20,
         description="Idle connections kept open per domain; with fewer than domain_concurrency some are opened anew all the time.",

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from streamer.core.codes import parse_codes
 from streamer.core.duration import format_duration, parse_duration_ms
 from streamer.core.rate import Rate, parse_rate
+
+_HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 
 
 class Section(BaseModel):
@@ -69,6 +71,15 @@ def _network(value: str) -> str:
     return str(ip_network(value, strict=False))
 
 
+def _host(value: str) -> str:
+    name = value.lower().removesuffix(".")
+    if not _HOST.fullmatch(name):
+        raise ValueError(
+            f'{value!r} is no host: write a name without a port, or "*.example.com" for all names below one'
+        )
+    return name
+
+
 def none_if_empty(value: Any) -> Any:
     """Read an empty text as "none", for settings that may have no value."""
     return None if value == "" else value
@@ -78,6 +89,8 @@ DurationField = Annotated[Duration, PlainValidator(_duration), PlainSerializer(s
 Durations = Annotated[tuple[DurationField, ...], BeforeValidator(_split)]
 Codes = Annotated[tuple[int | str, ...], AfterValidator(_codes), BeforeValidator(_split)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], BeforeValidator(_split)]
+Ports = Annotated[tuple[Annotated[int, Field(ge=1, le=65_535)], ...], BeforeValidator(_split)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_split)]
 OptionalRate = Annotated[
     Annotated[Rate, PlainValidator(_rate), PlainSerializer(str)] | None, BeforeValidator(none_if_empty)

@@ -1,91 +1,103 @@
-"""Which IP addresses may be called: the deny table as data, and the policy that opens parts of it."""
+"""Which hosts, ports and IP addresses may be called: what is public, and what the operator opens and closes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from streamer.adapters.http.guard_table import IPV4_DENIED, IPV6_DENIED, IPV6_GLOBAL, Denied
 
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """One row of the table; ``private`` rows are the ones that ``allow_private`` opens."""
-
-    network: IPv4Network | IPv6Network
-    what: str
-    private: bool = False
-
-
-def _row(network: str, what: str, *, private: bool = False) -> Denied:
-    return Denied(ip_network(network), what, private)
-
-
-#: IPv4 that is not public, by the IANA special-purpose registries and the clouds' own documents.
-IPV4_DENIED = (
-    _row("0.0.0.0/8", "this network, RFC 791"),
-    _row("10.0.0.0/8", "private, RFC 1918", private=True),
-    _row("100.64.0.0/10", "carrier-grade NAT, RFC 6598", private=True),
-    _row("127.0.0.0/8", "loopback, RFC 1122", private=True),
-    _row("168.63.129.16/32", "a cloud's metadata service"),
-    _row("169.254.0.0/16", "link-local and cloud metadata, RFC 3927"),
-    _row("172.16.0.0/12", "private, RFC 1918", private=True),
-    _row("192.0.0.0/24", "protocol assignments, RFC 6890"),
-    _row("192.0.2.0/24", "documentation, RFC 5737"),
-    _row("192.31.196.0/24", "AS112, RFC 7535"),
-    _row("192.52.193.0/24", "AMT, RFC 7450"),
-    _row("192.88.99.0/24", "6to4 relay, RFC 7526"),
-    _row("192.168.0.0/16", "private, RFC 1918", private=True),
-    _row("192.175.48.0/24", "AS112, RFC 7534"),
-    _row("198.18.0.0/15", "benchmarks, RFC 2544"),
-    _row("198.51.100.0/24", "documentation, RFC 5737"),
-    _row("203.0.113.0/24", "documentation, RFC 5737"),
-    _row("224.0.0.0/4", "multicast, RFC 5771"),
-    _row("240.0.0.0/4", "reserved and broadcast, RFC 1112"),
-)
-
-#: IPv6 that is refused; whatever is outside 2000::/3 is refused too, named here or not.
-IPV6_DENIED = (
-    _row("::1/128", "loopback, RFC 4291", private=True),
-    _row("fc00::/7", "unique local, RFC 4193", private=True),
-    _row("2001::/23", "protocol assignments with Teredo and ORCHID, RFC 2928"),
-    _row("2001:db8::/32", "documentation, RFC 3849"),
-    _row("2002::/16", "6to4, RFC 3056"),
-    _row("3fff::/20", "documentation, RFC 9637"),
-    _row("2620:4f:8000::/48", "AS112, RFC 7534"),
-)
-IPV6_GLOBAL = IPv6Network("2000::/3")
+#: Where HTTP is spoken; a URL may not be made to talk to somebody's mail server or database.
+USUAL_PORTS = frozenset({80, 443, 8080, 8443})
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What the operator opens beyond public addresses.
+    """What the operator opens beyond public addresses, and what he closes; what is closed is never opened.
 
     ``allow_private`` opens loopback, RFC 1918, carrier-grade NAT and unique local addresses, but never
-    link-local ones, where clouds keep their credentials. ``allow_hosts`` are exact host names in lower case,
-    whose addresses are not judged; ``allow_cidrs`` are networks.
+    link-local ones, where clouds keep their credentials. Hosts are names in lower case, or ``*.example.com`` for every
+    name below one; addresses of an allowed host are not judged, but by ``deny_cidrs``. ``ports`` bounds public addresses
+    only: what is opened by name or network is open on every port.
     """
 
     allow_private: bool = False
     allow_hosts: frozenset[str] = frozenset()
     allow_cidrs: tuple[str, ...] = ()
+    deny_hosts: frozenset[str] = frozenset()
+    deny_cidrs: tuple[str, ...] = ()
+    ports: frozenset[int] = USUAL_PORTS
+
+    def judge_host(self, host: str) -> str | None:
+        """Return why a host may not be called whatever its address, or None when it may."""
+        name = _plain(host)
+        if (pattern := _named(name, self.deny_hosts)) is not None:
+            return f"{name} is among http.deny_hosts ({pattern})"
+        return None
 
     def judge(self, host: str, address: str) -> str | None:
         """Return why ``address``, to which ``host`` led, may not be called, or None when it may."""
-        if host.lower().removesuffix(".") in self.allow_hosts:
+        if (cidr := _network_of(address, self.deny_cidrs)) is not None:
+            return f"{address} is among http.deny_cidrs ({cidr})"
+        if _named(_plain(host), self.allow_hosts) is not None:
             return None
         return judge_address(address, allow_private=self.allow_private, allow_cidrs=self.allow_cidrs)
+
+    def opens(self, host: str, address: str) -> bool:
+        """Tell whether an address that may be called is open by the operator's word, and not for being public."""
+        return (
+            _named(_plain(host), self.allow_hosts) is not None
+            or _network_of(address, self.allow_cidrs) is not None
+            or judge_address(address) is not None
+        )
+
+    def judge_port(self, port: int) -> str | None:
+        """Return why a port of a public address may not be called, or None when it may."""
+        if port in self.ports:
+            return None
+        return f"port {port} of a public address is not among http.ports"
+
+
+def _plain(host: str) -> str:
+    return host.lower().removesuffix(".")
+
+
+def _named(name: str, patterns: frozenset[str]) -> str | None:
+    """Return the pattern that names a host: itself, or ``*.`` and a name above it."""
+    if not patterns:
+        return None
+    if name in patterns:
+        return name
+    above = name
+    while above := above.partition(".")[2]:
+        if (pattern := f"*.{above}") in patterns:
+            return pattern
+    return None
+
+
+def _network_of(address: str, cidrs: tuple[str, ...]) -> str | None:
+    if not cidrs:
+        return None
+    ip = _ip(address)
+    return next((cidr for cidr in cidrs if ip is not None and ip in ip_network(cidr)), None)
+
+
+def _ip(address: str) -> IPv4Address | IPv6Address | None:
+    """Return where a packet to an address goes: without its zone, and IPv4 inside IPv6 as IPv4."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
 
 
 @lru_cache(maxsize=4096)
 def judge_address(address: str, *, allow_private: bool = False, allow_cidrs: tuple[str, ...] = ()) -> str | None:
     """Return why an address may not be called, or None when it may; one that cannot be read may not."""
-    try:
-        ip = ip_address(address.partition("%")[0])
-    except ValueError:
+    ip = _ip(address)
+    if ip is None:
         return f"{address[:60]!a} is no IP address"
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        # ::ffff:127.0.0.1 reaches 127.0.0.1: what counts is where the packet goes.
-        ip = ip.ipv4_mapped
     if any(ip in ip_network(cidr) for cidr in allow_cidrs):
         return None
     row = _denied(ip)

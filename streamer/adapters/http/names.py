@@ -7,7 +7,7 @@ import socket
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.adapters.http.target import literal_address
@@ -27,13 +27,15 @@ class Known:
     """What is known of a host: its addresses, all allowed, the one to call first; or why there are none.
 
     ``fresh_until_ms`` and ``usable_until_ms`` are monotonic. Between the two the addresses are still used,
-    while the name is looked up again.
+    while the name is looked up again. ``public`` tells that the addresses are called for being public, and by no word of
+    the operator's.
     """
 
     addresses: tuple[str, ...]
     failure: Failure | None
     fresh_until_ms: float
     usable_until_ms: float
+    public: bool = True
 
 
 class Names:
@@ -74,7 +76,7 @@ class Names:
         known = self._known.get(host)
         if known is not None and len(known.addresses) > 1 and known.addresses[0] == address:
             turned = (*known.addresses[1:], address)
-            self._known[host] = Known(turned, None, known.fresh_until_ms, known.usable_until_ms)
+            self._known[host] = replace(known, addresses=turned)
 
     async def close(self) -> None:
         """Give up every look-up that is under way."""
@@ -92,11 +94,17 @@ class Names:
 
     async def _learn(self, host: str) -> Known:
         literal = literal_address(host)
+        if (reason := self._policy.judge_host(host)) is not None:
+            # Not even asked for: the question alone would tell somebody's name server something.
+            return self._keep(host, self._blocked(host, reason))
         try:
             found = (literal,) if literal is not None else tuple(await self._look_up(host))
             known = self._judged(host, found)
         except (OSError, UnicodeError) as error:
             known = self._unknown(host, f"{host} does not resolve: {error}")
+        return self._keep(host, known)
+
+    def _keep(self, host: str, known: Known) -> Known:
         self._known[host] = known
         self._known.move_to_end(host)
         if len(self._known) > self._limit:
@@ -109,8 +117,7 @@ class Names:
         for address in found:
             if (reason := self._policy.judge(host, address)) is not None:
                 # One bad answer refuses all: who may answer with it may also answer with it alone.
-                failure = Failure(ErrorType.BLOCKED, f"{host} may not be called: {reason}", begun=False)
-                return Known((), failure, until_ms, until_ms)
+                return self._blocked(host, reason)
         if not found:
             return self._unknown(host, f"{host} has no address")
         previous = self._known.get(host)
@@ -118,7 +125,14 @@ class Names:
             # The order of a name's addresses changes with every answer; a connection should not.
             first = previous.addresses[0]
             found = (first, *(address for address in found if address != first))
-        return Known(found, None, until_ms, limit_ms)
+        public = not all(self._policy.opens(host, address) for address in found)
+        return Known(found, None, until_ms, limit_ms, public)
+
+    def _blocked(self, host: str, reason: str) -> Known:
+        until_ms = self._clock.monotonic_ms() + self._ttl_ms
+        return Known(
+            (), Failure(ErrorType.BLOCKED, f"{host} may not be called: {reason}", begun=False), until_ms, until_ms
+        )
 
     def _unknown(self, host: str, message: str) -> Known:
         previous = self._known.get(host)
@@ -126,7 +140,7 @@ class Names:
         until_ms = now_ms + _FAILURE_TTL_MS
         if previous is not None and previous.addresses and now_ms < previous.usable_until_ms:
             # A resolver's hiccup is no reason to stop calling an address that is still usable.
-            return Known(previous.addresses, None, until_ms, previous.usable_until_ms)
+            return replace(previous, failure=None, fresh_until_ms=until_ms)
         return Known((), Failure(ErrorType.DNS, message, begun=False), until_ms, until_ms)
 
 

@@ -16,7 +16,7 @@ from streamer.adapters.http.deadlines import Deadlines
 from streamer.adapters.http.failures import failure_of
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.adapters.http.headers import outgoing_headers
-from streamer.adapters.http.names import LookUp, Names, SystemLookUp
+from streamer.adapters.http.names import Known, LookUp, Names, SystemLookUp
 from streamer.adapters.http.target import Target, read_target
 from streamer.core.delivery import Delivery
 from streamer.core.outcome import ErrorType, Exchange, Failure, Response
@@ -48,6 +48,7 @@ class PyreqwestSender:
         self._clock = clock
         self._options = options or ClientOptions()
         self._system = SystemLookUp()
+        self._policy = policy
         self._names = Names(policy, clock, look_up or self._system, name_ttl_ms)
         self._clients = Clients(self._options, client_limit)
         self._deadlines = Deadlines()
@@ -106,16 +107,20 @@ class PyreqwestSender:
         known = self._names.recall(target.host)
         if known is None:
             return None
-        return known.failure or self._clients.borrow(target, known.addresses[0])
+        return self._refusal(target, known) or self._clients.borrow(target, known.addresses[0])
 
     async def _pin(self, target: Target) -> Pinned | Failure:
         known = self._names.recall(target.host)
         if known is None:
             async with asyncio.timeout(self._options.connect_timeout_ms / 1000):
                 known = await self._names.ask(target.host)
-        if known.failure is not None:
+        return self._refusal(target, known) or await self._clients.build(target, known.addresses[0])
+
+    def _refusal(self, target: Target, known: Known) -> Failure | None:
+        if known.failure is not None or not known.public:
             return known.failure
-        return await self._clients.build(target, known.addresses[0])
+        reason = self._policy.judge_port(target.port)
+        return Failure(ErrorType.BLOCKED, f"{target.host}: {reason}", begun=False) if reason is not None else None
 
     async def _exchange(self, call: StreamRequest, target: Target, address: str) -> Response | Failure:
         try:

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streamer.adapters.http.guard import (
-    IPV4_DENIED,
-    IPV6_DENIED,
-    IPV6_GLOBAL,
-    AddressPolicy,
-    Denied,
-    judge_address,
-)
+from streamer.adapters.http.guard import AddressPolicy, judge_address
+from streamer.adapters.http.guard_table import IPV4_DENIED, IPV6_DENIED, IPV6_GLOBAL, Denied
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255"]
 PUBLIC += ["172.15.255.255", "172.32.0.0", "192.0.1.0", "198.17.255.255", "198.20.0.0", "223.255.255.255"]
@@ -85,3 +79,34 @@ def test_denied_ipv6_rows_inside_the_global_net_are_needed() -> None:
     outside = [row for row in IPV6_DENIED if not IPV6_GLOBAL.overlaps(row.network)]
     assert [str(row.network) for row in outside] == ["::1/128", "fc00::/7"]
     assert all(row.private for row in outside)
+
+
+def test_pattern_names_every_host_below_a_name_and_not_the_name() -> None:
+    """``*.example.com`` is every name below example.com, however deep, in any case and with a last dot."""
+    policy = AddressPolicy(deny_hosts=frozenset({"*.example.com", "one.test"}))
+    for host in ("a.example.com", "a.b.EXAMPLE.com.", "one.test", "One.Test."):
+        assert "http.deny_hosts" in (policy.judge_host(host) or "")
+    for host in ("example.com", "badexample.com", "example.com.evil.test", "x.one.test", "com"):
+        assert policy.judge_host(host) is None
+
+
+def test_denied_network_is_never_opened() -> None:
+    """Neither a host's name nor a network that is allowed opens what is denied, also inside an IPv6 address."""
+    policy = AddressPolicy(
+        allow_private=True,
+        allow_hosts=frozenset({"db.test"}),
+        allow_cidrs=("10.0.0.0/8",),
+        deny_cidrs=("10.1.0.0/16",),
+    )
+    for address in ("10.1.2.3", "::ffff:10.1.2.3"):
+        assert "http.deny_cidrs (10.1.0.0/16)" in (policy.judge("db.test", address) or "")
+    assert policy.judge("db.test", "10.2.0.1") is None
+
+
+def test_port_counts_for_public_addresses_only() -> None:
+    """An operator who opens a network means all of it; the world is open on the ports of HTTP."""
+    policy = AddressPolicy(allow_cidrs=("10.0.0.0/8",), allow_hosts=frozenset({"db.test"}))
+    assert policy.judge_port(443) is None
+    assert "http.ports" in (policy.judge_port(6379) or "")
+    assert [policy.opens("h", address) for address in ("10.0.0.1", "::ffff:10.0.0.1", "1.1.1.1")] == [True, True, False]
+    assert policy.opens("db.test", "1.1.1.1")

@@ -1,0 +1,80 @@
+"""Ways inside, in every notation: refused by the record's reader, by the sender and by the command line alike."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from streamer.adapters.http.explain import explain
+from streamer.adapters.http.guard import AddressPolicy
+from streamer.adapters.http.sender import PyreqwestSender
+from streamer.core.outcome import ErrorType, Failure
+from streamer.core.reading import Accepted, Refused
+from streamer.core.request import Request
+from streamer.wire.limits import DEFAULT_LIMITS
+from streamer.wire.request_reader import read_request
+from tests.support.receiver import running_receiver
+from tests.support.sending import WallClock, delivery_of
+from tests.support.ssrf import LEGAL, REFUSED, UrlCase
+
+NOW_MS = 1_790_000_000_000
+#: A corpus that somebody cut would prove nothing.
+LEAST_REFUSED, LEAST_LEGAL = 150, 40
+
+
+def name_of(case: UrlCase) -> str:
+    return f"{case.kind}: {ascii(case.url)[:50]}"
+
+
+def test_corpus_is_whole() -> None:
+    """It holds enough of both kinds, each URL once for each place that its name leads to."""
+    assert len(REFUSED) >= LEAST_REFUSED
+    assert len(LEGAL) >= LEAST_LEGAL
+    assert len({(case.url, case.leads_to) for case in REFUSED + LEGAL}) == len(REFUSED) + len(LEGAL)
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=name_of)
+async def test_way_inside_is_refused_by_the_check_that_owns_it(case: UrlCase) -> None:
+    """The first check that fails is the one that the corpus names, and it says why."""
+    checks = await explain(case.url, AddressPolicy(), case.look_up)
+    failed = next(check for check in checks if not check.passed)
+    assert failed.name == case.refused_by
+    assert failed.found
+
+
+@pytest.mark.parametrize("case", LEGAL, ids=name_of)
+async def test_legal_url_is_not_refused(case: UrlCase) -> None:
+    """What people call every day passes every check, and is read from a record."""
+    assert all(check.passed for check in await explain(case.url, AddressPolicy(), case.look_up))
+    assert isinstance(read_request(orjson.dumps({"url": case.url}), (), DEFAULT_LIMITS, NOW_MS), Accepted)
+
+
+@pytest.mark.parametrize("case", [case for case in REFUSED if case.refused_by == "url"], ids=name_of)
+def test_record_with_an_unreadable_url_is_refused(case: UrlCase) -> None:
+    """A URL that has no meaning, or two, never becomes a task; the field is named."""
+    reading = read_request(orjson.dumps({"url": case.url}), (), DEFAULT_LIMITS, NOW_MS)
+    assert isinstance(reading, Refused)
+    assert reading.field == "url"
+
+
+async def test_sender_refuses_every_way_inside_and_calls_nobody() -> None:
+    """Whatever reached the sender is refused as blocked before a connection is made; the trap is not hit."""
+    async with running_receiver() as trap:
+        # Not among the ports for public addresses: what a parser reads as one is not called either.
+        policy = AddressPolicy()
+        assert trap.server.port not in policy.ports
+        for case in REFUSED:
+            url = re.sub(r"(://(?:\[[^\]]*\]|[^/:?#\[]+))(/|$)", rf"\1:{trap.server.port}\2", case.url, count=1)
+            # What the corpus has no name for may yet be one to the client's parser: then it leads inside.
+            known = case if case.leads_to is not None else replace(case, leads_to=("127.0.0.1",))
+            sender = PyreqwestSender(WallClock(), policy, look_up=known.look_up)
+            exchange = await sender.send(delivery_of(Request(url)))
+            await sender.close()
+            assert isinstance(exchange.end, Failure), url
+            assert not exchange.end.begun, url
+            wanted = ErrorType.DNS if case.refused_by == "name" else ErrorType.BLOCKED
+            assert exchange.end.error == wanted, (url, exchange.end)
+        assert trap.server.accepted == 0
