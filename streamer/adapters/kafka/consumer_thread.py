@@ -15,6 +15,7 @@ from faust.types import TP
 
 from streamer.adapters.kafka.keeper import FetchOptions, Keeper
 from streamer.adapters.kafka.lease import listen
+from streamer.adapters.kafka.progress import Progress
 from streamer.adapters.kafka.starts import starting_offsets
 
 
@@ -103,11 +104,13 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         consumer.seek(tp, max(first, offset))
         return max(first, offset)
 
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+    async def _commit(self, offsets: Mapping[TP, Progress]) -> bool:
         # Faust ends the whole process on a failed commit; a broker that is away for a while is no reason to.
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
-        wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+        wanted = {
+            TopicPartition(*tp): OffsetAndMetadata(stand.committable, stand.metadata) for tp, stand in offsets.items()
+        }
         wanted = {tp: offset for tp, offset in wanted.items() if tp in assigned}
         try:
             if wanted:

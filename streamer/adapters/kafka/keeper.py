@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from faust.types import TP
 
 from streamer.adapters.kafka.lease import HeartbeatLease
+from streamer.adapters.kafka.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Keeper(Protocol):
     def recover(self, partition: int, records: Sequence[Any]) -> None:
         """Apply changelog records to the local store."""
 
-    def committable(self) -> Mapping[TP, int]:
-        """Return the ends of the finished prefixes."""
+    def progress(self) -> Mapping[TP, Progress]:
+        """Return how far each partition is."""
 
     def committed(self, ends: Mapping[TP, int]) -> None:
         """Note what the broker has acknowledged as committed."""
@@ -48,7 +49,7 @@ class Keeper(Protocol):
     async def open(self, starts: Mapping[TP, int], generation: int) -> None:
         """Begin an assignment: each partition's reading starts at its offset."""
 
-    async def close(self, commit: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> None:
+    async def close(self, commit: Callable[[Mapping[TP, Progress]], Awaitable[bool]]) -> None:
         """End the assignment: drain, commit, forget."""
 
     def fenced(self, reason: str) -> None:

@@ -13,6 +13,7 @@ from faust.types import TP
 
 from streamer.adapters.kafka.keeper import RawBatch
 from streamer.adapters.kafka.lease import HeartbeatLease
+from streamer.adapters.kafka.progress import Progress
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.store.memory_table import MemoryTable
 from streamer.core.lane_book import LaneBook
@@ -160,9 +161,9 @@ class Ownership:
         if kept is not None:
             kept.applied_offset = max(kept.applied_offset, offset)
 
-    def committable(self) -> Mapping[TP, int]:
-        """Return the ends of the finished prefixes."""
-        return {tp: window.committable for tp, window in self.assignment.windows.items()}
+    def progress(self) -> Mapping[TP, Progress]:
+        """Return how far each partition is."""
+        return {tp: Progress(window.committable, window.next_offset) for tp, window in self.assignment.windows.items()}
 
     async def open(self, starts: Mapping[TP, int], generation: int) -> None:
         """Begin an assignment; every partition gets objects of its own, so that late work of the last one touches nothing."""
@@ -189,7 +190,7 @@ class Ownership:
             stage.resume()
         self.ready.set()
 
-    async def close(self, commit: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> None:
+    async def close(self, commit: Callable[[Mapping[TP, Progress]], Awaitable[bool]]) -> None:
         """End the assignment: drain within the deadline, commit the finished prefixes, then forget what is left."""
         self.ready.clear()
         ending = self.assignment
@@ -198,7 +199,7 @@ class Ownership:
         stages = set(self._stages.values())
         drained = await asyncio.gather(*(stage.drain(self._limits.drain_s * 1000) for stage in stages))
         if self.lease.held():
-            await commit(self.committable())
+            await commit(self.progress())
         self.assignment = Assignment()
         self._give_up(ending)
         if not all(drained) or not self.lease.held():

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from streamer.adapters.kafka.group_reader import GroupReader, ReaderOptions
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.producer import DurableProducer
+from streamer.adapters.kafka.progress import handed_of
 from streamer.core.held import HeldRecord
 from streamer.core.window import HoleError, Window
 from streamer.flow.hold import Hold, Place, Relay
@@ -180,7 +181,9 @@ class KafkaTierLog:
         tps = [TopicPartition(self._topics.due, number) for number in range(self._topics.partitions)]
         ends = await self._reader.consumer.end_offsets(tps)
         found = await admin.list_consumer_group_offsets(self._deliver_group, partitions=tps)
-        return {tp.partition for tp in tps if tp in found and 0 <= found[tp].offset < ends[tp] - CROWDED}
+        # By what was handed out: what deliver has in hand it bounds by itself, and may keep for half a minute.
+        handed = {tp: handed_of(at.offset, at.metadata) for tp, at in found.items() if at.offset >= 0}
+        return {tp.partition for tp in tps if tp in handed and handed[tp] < ends[tp] - CROWDED}
 
     def _place(self, tp: TopicPartition) -> Place:
         return self._tier_of[tp.topic], tp.partition

@@ -20,6 +20,7 @@ from mode import Service
 
 from streamer.adapters.kafka.consumer_thread import BatchConsumerThread
 from streamer.adapters.kafka.keeper import FetchOptions, Keeper, RawBatch, RawFetch
+from streamer.adapters.kafka.progress import Progress
 
 #: While a full window keeps a partition from being fetched, it is looked at again this often.
 _FULL_POLL_S = 0.05
@@ -42,7 +43,7 @@ class BatchConsumer(Consumer):
         self.keeper, self.options, self.agents = transport.keeper, transport.options, transport.agents
         self._opened = -1
         self._fetched_under = -1
-        self._known: dict[TP, int] = {}
+        self._known: dict[TP, Progress] = {}
         #: Clear while a fetch of our topics, or of the changelog, is under way, which may outlive its assignment.
         self._stream_fetches, self._changelog_fetches = asyncio.Event(), asyncio.Event()
         self._stream_fetches.set()
@@ -154,11 +155,11 @@ class BatchConsumer(Consumer):
 
     @Service.transitions_to("COMMITTING")
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
-        """Commit the finished prefixes that have grown."""
-        return await self._commit_ends(self.keeper.committable())
+        """Commit how far we are where that has changed."""
+        return await self._commit_progress(self.keeper.progress())
 
-    async def _commit_ends(self, ends: Mapping[TP, int]) -> bool:
-        grown = {tp: end for tp, end in ends.items() if self._known.get(tp) != end}
+    async def _commit_progress(self, progress: Mapping[TP, Progress]) -> bool:
+        grown = {tp: stand for tp, stand in progress.items() if self._known.get(tp) != stand}
         try:
             if not grown or not await asyncio.wait_for(self._thread.commit(grown), _COMMIT_S):
                 return False
@@ -166,7 +167,7 @@ class BatchConsumer(Consumer):
             self.log.warning("offsets not committed within %s s, will be tried again", _COMMIT_S)
             return False
         self._known.update(grown)
-        self.keeper.committed(grown)
+        self.keeper.committed({tp: stand.committable for tp, stand in grown.items()})
         return True
 
     # Assignment
@@ -182,7 +183,7 @@ class BatchConsumer(Consumer):
         self._known.clear()
         self._opened = generation
         # Committed at once, so that a partition that was read from never stands without a committed offset (RULES 11).
-        await self._commit_ends(starts)
+        await self._commit_progress({tp: Progress(start, start) for tp, start in starts.items()})
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drain, commit and forget before Faust tears down (RULES 10, 30)."""
@@ -206,7 +207,7 @@ class BatchConsumer(Consumer):
 
     async def _close(self) -> None:
         self._opened = -1
-        await self.keeper.close(self._commit_ends)
+        await self.keeper.close(self._commit_progress)
         self._known.clear()
 
     def rejoin(self) -> None:
