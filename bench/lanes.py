@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=usual.seconds, help="length of each measurement")
     args = parser.parse_args()
     beside = neighbours.Sizes(seconds=args.seconds, rate=args.rate, share=args.share)
-    within = tenants.Sizes(seconds=args.seconds)
+    within = tenants.Sizes(seconds=2 * args.seconds)
     if args.quick:
         beside = neighbours.Sizes(15, 3_000, args.rate, args.share, dead_timeout_s=5, parked=5_000, back=False)
         within = tenants.Sizes(tasks=10_000, seconds=10, waiting=1_000, urgent=5)

@@ -31,7 +31,7 @@ class Sizes:
     """How much of everything; B's rate is a twentieth of the 100/s that 20 calls of 200 ms are."""
 
     tasks: int = 100_000
-    seconds: float = 60.0
+    seconds: float = 120.0
     per_s: float = 5.0
     waiting: int = 10_000
     urgent: int = 20

@@ -14,8 +14,9 @@ from streamer.ports import Clock, Meter
 ROUND_MS = 50
 #: No more of one partition is released in one round: what comes at once must not hold up what is due.
 RELEASE_AT_ONCE = 100
-#: After a round with more behind it hold rests for as long as it wrote, but no longer.
-_MOST_REST_MS = 25
+#: After a release hold rests: what falls due meanwhile leaves together, and costs deliver one turn. Thousands that were put
+#: off in one second come back in one, and in between those have a turn that are to be sent now.
+_REST_MS = 25
 
 Place = tuple[str, int]
 """A partition of a tier: the tier's name, and the number."""
@@ -81,10 +82,8 @@ class Hold:
                 self._of(place).take(record)
         else:
             await self._clock.sleep_ms(wait_ms)
-        begun_ms = self._clock.monotonic_ms()
         if await self._release(self._clock.now_ms()):
-            # Thousands that were put off in one second come back in one: in between, those have a turn that are to be sent now.
-            await self._clock.sleep_ms(min(_MOST_REST_MS, self._clock.monotonic_ms() - begun_ms))
+            await self._clock.sleep_ms(_REST_MS)
 
     def held(self) -> Mapping[Place, int]:
         """Return how many records are kept in hand, by partition."""
@@ -103,22 +102,19 @@ class Hold:
         return max(0, min(ROUND_MS, min(releases, default=now_ms + ROUND_MS) - now_ms))
 
     async def _release(self, now_ms: int) -> bool:
-        """Write on what is due; tell whether there may be more of it."""
+        """Write on what is due; tell whether anything was."""
         relays: list[tuple[Place, Relay]] = []
-        cut_short = False
         for place, held in self._held.items():
             if self._log.crowded(place[1]):
                 continue
-            released = held.release(now_ms, RELEASE_AT_ONCE)
-            cut_short |= len(released) == RELEASE_AT_ONCE
-            relays += [(place, self._relay(place, record, now_ms)) for record in released]
+            relays += [(place, self._relay(place, record, now_ms)) for record in held.release(now_ms, RELEASE_AT_ONCE)]
         if not relays:
             return False
         await self._log.write([relay for _, relay in relays])
         for place, relay in relays:
             self._log.finish(place, relay.record.offset)
             self._meter.count("records_released", label=place[0])
-        return cut_short
+        return True
 
     def _relay(self, place: Place, record: HeldRecord, now_ms: int) -> Relay:
         hop = next_hop(self._tiers, now_ms, record.due_at_ms)
