@@ -46,6 +46,11 @@ def wildcards_of(lane: str) -> Iterator[str]:
         at = host.find(".", at + 1)
 
 
+def pattern_covers(pattern: str, lane: str) -> bool:
+    """Tell whether a domain as policies name it is this lane or covers it."""
+    return pattern == lane or (pattern[0] == "*" and pattern in wildcards_of(lane))
+
+
 def _is_address(name: str) -> bool:
     if name[0] == "[":
         return True

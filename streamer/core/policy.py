@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from streamer.core.codes import Codes
 from streamer.core.rate import Rate
 from streamer.core.request import RetryPolicy
+from streamer.core.send_policy import AnswerRule, Auth, Http2, Network, SecretScope, SigningKey, Tls
 
 #: A pause without an end.
 FOREVER_MS = (1 << 53) - 1
@@ -60,6 +61,14 @@ class Policy:
     refuse: bool | None = None
     paused_until_ms: int | None = None
     breaker: BreakerPolicy | None = None
+    headers: tuple[tuple[str, str], ...] | None = None
+    tls: Tls | None = None
+    http2: Http2 | None = None
+    auth: Auth | None = None
+    signing: tuple[SigningKey, ...] | None = None
+    answer: tuple[AnswerRule, ...] | None = None
+    network: Network | None = None
+    scope: SecretScope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +108,12 @@ class SharedLimit:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What intake fills into a request that says nothing itself; None: the installation's default."""
+    """What intake fills into a request that says nothing itself; None: the installation's default.
 
+    ``headers`` are added where the request has none of the name.
+    """
+
+    headers: tuple[tuple[str, str], ...] | None = None
     priority: int | None = None
     timeout_ms: int | None = None
     retry: RetryPolicy | None = None

@@ -10,12 +10,15 @@ from types import MappingProxyType
 
 from streamer.core.domain_name import wildcards_of
 from streamer.core.policy import BusinessLimits, Fill, LaneLimits, Policy, SharedLimit
-from streamer.core.policy_merge import Source, fill_of, lane_limits, says_values
+from streamer.core.policy_merge import Source, fill_of, lane_limits, says_how, says_values, send_policy_of
 from streamer.core.rate import usual_burst
+from streamer.core.send_policy import SecretScope, SendPolicy
 
 #: So many lanes are remembered; all are forgotten together when there are more.
 REMEMBERED = 131_072
 NOTHING_FILLED = Fill()
+#: How a task is sent where nobody says anything.
+PLAINLY = SendPolicy()
 
 _SILENT = Policy()
 _NONE: Mapping[str, Policy] = MappingProxyType({})
@@ -38,7 +41,9 @@ class PolicyBook:
         "_exact_only",
         "_fills",
         "_has_values",
+        "_how",
         "_limits",
+        "_says_how",
         "_shared",
         "_weights",
         "businesses",
@@ -47,6 +52,7 @@ class PolicyBook:
         "partitions",
         "policies",
         "rate_keys",
+        "secrets",
         "settings",
     )
 
@@ -57,6 +63,7 @@ class PolicyBook:
         businesses: Mapping[str, Policy] = _NONE,
         policies: Mapping[str, Policy] = _NONE,
         rate_keys: Mapping[str, Policy] = _NONE,
+        secrets: Mapping[str, Policy] = _NONE,
         *,
         settings: Policy = _SILENT,
         partitions: int = 1_000,
@@ -66,10 +73,13 @@ class PolicyBook:
         self.businesses = MappingProxyType(dict(businesses))
         self.policies = MappingProxyType(dict(policies))
         self.rate_keys = MappingProxyType(dict(rate_keys))
+        self.secrets = MappingProxyType(dict(secrets))
         self.settings = settings
         self.partitions = partitions
         everything = (defaults, settings, *domains.values(), *businesses.values(), *policies.values())
         self._has_values = any(map(says_values, everything))
+        self._says_how = any(map(says_how, everything))
+        self._how: dict[tuple[Chain, str | None, str | None], SendPolicy] = {}
         self._exact_only = not any(name.startswith("*") for name in domains)
         self._chains: dict[str, Chain] = {}
         self._limits: dict[Chain, LaneLimits] = {}
@@ -120,6 +130,23 @@ class PolicyBook:
                 self._fills.clear()
             fill = self._fills[key] = fill_of(self.of_task(key[0], key[1], policy))
         return fill
+
+    def how(self, lane: str, business: str, policy: str | None) -> SendPolicy:
+        """Return how a task is sent."""
+        if not self._says_how:
+            return PLAINLY
+        key = (self._chain(lane), business if business in self.businesses else None, policy)
+        how = self._how.get(key)
+        if how is None:
+            if len(self._how) >= REMEMBERED:
+                self._how.clear()
+            how = self._how[key] = send_policy_of(self.of_task(key[0], key[1], policy))
+        return how
+
+    def scope(self, secret: str) -> SecretScope | None:
+        """Return which tasks may name a secret; None: none."""
+        about = self.secrets.get(secret)
+        return about.scope if about is not None else None
 
     def has_policy(self, name: str) -> bool:
         """Tell whether a policy of this name is known."""

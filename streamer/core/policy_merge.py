@@ -11,6 +11,7 @@ from typing import Any
 
 from streamer.core.policy import BreakerPolicy, Fill, LaneLimits, Policy
 from streamer.core.rate import Rate, usual_burst
+from streamer.core.send_policy import SendPolicy
 
 #: Who says a value and the value's policy, the most specific first.
 Source = tuple[str, Policy]
@@ -19,7 +20,8 @@ BUILT_IN = "built in"
 #: Calls at once for one domain, where nobody says how many.
 CONCURRENCY = 20
 
-_VALUES = ("priority", "timeout_ms", "retry", "success_codes", "sign")
+_VALUES = ("priority", "timeout_ms", "retry", "success_codes", "sign", "headers")
+_SENDING = ("tls", "http2", "auth", "signing", "answer", "network")
 _CODES = ("retry_codes", "fatal_codes")
 
 
@@ -76,6 +78,17 @@ def says_values(policy: Policy) -> bool:
 def fill_of(sources: Sequence[Source]) -> Fill:
     """Return what a request takes over where it says nothing itself."""
     return Fill(**{name: said.value for name, said in said_values(sources).items()})
+
+
+def says_how(policy: Policy) -> bool:
+    """Tell whether a policy says anything about how a task is sent."""
+    return any(getattr(policy, name) is not None for name in _SENDING)
+
+
+def send_policy_of(sources: Sequence[Source]) -> SendPolicy:
+    """Return how a task is sent."""
+    said = {name: first_said(sources, name).value for name in _SENDING}
+    return SendPolicy(**{name: value for name, value in said.items() if value is not None})
 
 
 def said_limits(sources: Sequence[Source], partitions: int) -> SaidLimits:

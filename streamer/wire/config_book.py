@@ -21,6 +21,7 @@ def book_of(records: Iterable[ConfigRecord], settings: Policy, partitions: int) 
         by_kind[Kind.BUSINESS],
         by_kind[Kind.POLICY],
         by_kind[Kind.RATE_KEY],
+        by_kind[Kind.SECRET],
         settings=settings,
         partitions=partitions,
     )

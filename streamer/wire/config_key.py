@@ -11,9 +11,10 @@ from streamer.wire.unreadable import UnreadableRecord
 _NAMES = {
     Kind.BUSINESS: (re.compile(r"[A-Za-z0-9_:-]{1,64}"), "1 to 64 letters, digits, _, : or -"),
     Kind.POLICY: (re.compile(r"[A-Za-z0-9_.-]{1,64}"), "1 to 64 letters, digits, _, . or -"),
+    Kind.SECRET: (re.compile(r"[A-Za-z0-9_.-]{1,64}"), "1 to 64 letters, digits, _, . or -"),
     Kind.RATE_KEY: (re.compile(r"[A-Za-z0-9_.:-]{1,128}"), "1 to 128 letters, digits, _, ., : or -"),
 }
-_ALLOWED = "default, domain:NAME, business:NAME, policy:NAME, rate_key:NAME or schedule:NAME"
+_ALLOWED = "default, domain:NAME, business:NAME, policy:NAME, rate_key:NAME, secret:NAME or schedule:NAME"
 
 
 def checked_name(kind: Kind, name: str) -> str:

@@ -11,6 +11,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from streamer.wire.config_send_model import (
+    AnswerRuleRecord,
+    AuthRecord,
+    Business,
+    Hosts,
+    NetworkRecord,
+    SigningKeyRecord,
+    TlsRecord,
+)
+from streamer.wire.header_rules import MAX_HEADERS
 from streamer.wire.request_model import BackoffRecord, Codes, Duration, Instant
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -27,6 +37,7 @@ class Kind(StrEnum):
     BUSINESS = "business"
     POLICY = "policy"
     RATE_KEY = "rate_key"
+    SECRET = "secret"
 
 
 #: What keys of records begin with that stand on ``config`` too, are no policies, and are read elsewhere.
@@ -104,18 +115,53 @@ class PolicyRecord(BaseModel):
     fatal_codes: Codes | None = Field(None, description=_CODES)
     success_codes: Annotated[Codes, Field(min_length=1)] | None = Field(None, description=_CODES)
     sign: bool | None = Field(None, description="true or false")
+    headers: Annotated[dict[str, str], Field(max_length=MAX_HEADERS)] | None = Field(
+        None,
+        description=f"an object of at most {MAX_HEADERS} names and texts, for requests without a header of the name",
+    )
+    answer: Annotated[list[AnswerRuleRecord], Field(max_length=32)] | None = Field(
+        None, description="a list of at most 32 rules, of which the first that fits an answer decides"
+    )
+    tls: TlsRecord | None = Field(None, description=f"an object with {', '.join(TlsRecord.model_fields)}")
+    http2: Literal["auto", "prior_knowledge", "off"] | None = Field(
+        None, description='"auto" (agreed upon in TLS), "prior_knowledge" or "off"'
+    )
+    auth: AuthRecord | None = Field(None, description="an object with type: basic, bearer or oauth2")
+    signing: Annotated[list[SigningKeyRecord], Field(max_length=16)] | None = Field(
+        None, description="a list of at most 16 objects with secret, until, domain"
+    )
+    network: NetworkRecord | None = Field(None, description=f"an object with {', '.join(NetworkRecord.model_fields)}")
+    domains: Hosts | None = Field(
+        None,
+        description='a list of 1 to 64 domains for which tasks may name the secret: "example.com", "*.example.com"',
+    )
+    businesses: Annotated[list[Business], Field(min_length=1, max_length=64)] | None = Field(
+        None, description="a list of 1 to 64 businesses whose tasks may name the secret, default all"
+    )
 
 
 _VALUES = frozenset(
-    ("priority", "timeout_ms", "timeout", "retry", "retry_codes", "fatal_codes", "success_codes", "sign")
+    (
+        "priority",
+        "timeout_ms",
+        "timeout",
+        "retry",
+        "retry_codes",
+        "fatal_codes",
+        "success_codes",
+        "sign",
+        "headers",
+        "answer",
+    )
 )
 _LANE = frozenset(("rate", "burst", "concurrency", "backlog", "backlog_full", "paused", "breaker"))
 
 #: Kind → the fields that its records may have, beside ``v``.
 FIELDS_OF: Mapping[Kind, frozenset[str]] = {
-    Kind.DEFAULT: _LANE | _VALUES,
-    Kind.DOMAIN: _LANE | _VALUES | {"shards"},
-    Kind.BUSINESS: frozenset(("rate", "burst", "concurrency", "weight")) | _VALUES,
+    Kind.DEFAULT: _LANE | _VALUES | {"http2"},
+    Kind.DOMAIN: _LANE | _VALUES | {"shards", "tls", "http2", "auth", "signing"},
+    Kind.BUSINESS: frozenset(("rate", "burst", "concurrency", "weight", "signing", "network")) | _VALUES,
     Kind.POLICY: frozenset(("rate", "burst", "concurrency")) | _VALUES,
     Kind.RATE_KEY: frozenset(("rate", "burst")),
+    Kind.SECRET: frozenset(("domains", "businesses")),
 }

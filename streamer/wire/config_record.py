@@ -13,8 +13,19 @@ from streamer.core.duration import format_duration, parse_duration_ms
 from streamer.core.policy import FOREVER_MS, BreakerPolicy, Policy
 from streamer.core.rate import Rate, parse_rate
 from streamer.core.request import RetryPolicy
+from streamer.core.send_policy import Http2
 from streamer.wire.config_key import parse_key
 from streamer.wire.config_model import FIELDS_OF, BreakerRecord, Kind, PolicyRecord, PolicyRetryRecord
+from streamer.wire.config_send import (
+    read_auth,
+    read_headers,
+    read_network,
+    read_rules,
+    read_scope,
+    read_signing,
+    read_tls,
+)
+from streamer.wire.config_send_model import AnswerRuleRecord, AuthRecord, NetworkRecord, SigningKeyRecord, TlsRecord
 from streamer.wire.instants import parse_instant
 from streamer.wire.limits import Limits
 from streamer.wire.model_error import Fields, described
@@ -30,6 +41,11 @@ ALLOWED = {
     **described(BreakerRecord, "breaker."),
     **described(PolicyRetryRecord, "retry."),
     **described(BackoffRecord, "retry.backoff."),
+    **described(TlsRecord, "tls."),
+    **described(AuthRecord, "auth."),
+    **described(NetworkRecord, "network."),
+    **described(SigningKeyRecord, "signing."),
+    **described(AnswerRuleRecord, "answer."),
 }
 _SECOND_MS, _HOUR_MS, _DAY_MS = 1_000, 3_600_000, 86_400_000
 _MOST_RETRIES = 1 << 30
@@ -89,6 +105,7 @@ def _fields_of(kind: Kind) -> Fields:
         Kind.BUSINESS: "a business",
         Kind.POLICY: "a policy",
         Kind.RATE_KEY: "a rate key",
+        Kind.SECRET: "a secret",
     }
     return Fields(allowed, nouns[kind])
 
@@ -114,6 +131,14 @@ def _policy(record: PolicyRecord, place: Installation) -> Policy:
         refuse=None if record.backlog_full is None else record.backlog_full == "refuse",
         paused_until_ms=_paused_until_ms(record.paused),
         breaker=None if record.breaker is None else _breaker(record.breaker, place.breaker),
+        headers=read_headers(record.headers),
+        tls=read_tls(record.tls),
+        http2=None if record.http2 is None else Http2(record.http2),
+        auth=read_auth(record.auth),
+        signing=read_signing(record.signing),
+        answer=read_rules(record.answer),
+        network=read_network(record.network),
+        scope=read_scope(record.domains, record.businesses),
     )
 
 
@@ -123,6 +148,8 @@ def _check(kind: Kind, policy: Policy) -> None:
     if policy.rate is None and (kind is Kind.RATE_KEY or (policy.burst is not None and not lane)):
         # A lane's burst may go with a rate that another record says; these have no other.
         raise UnreadableRecord("rate", f"rate is required here: {ALLOWED['rate']}")
+    if kind is Kind.SECRET and policy.scope is None:
+        raise UnreadableRecord("domains", f"domains is required here: {ALLOWED['domains']}")
     shards = policy.shards or 1
     for name, most in (("concurrency", policy.concurrency), ("burst", policy.burst)):
         if most is not None and shards > most:

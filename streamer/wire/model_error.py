@@ -61,6 +61,8 @@ class Fields:
         """Return the longest known path along a location; the rest of it names branches of unions and indexes."""
         path = ""
         for part in loc:
+            if part.isdecimal():
+                continue
             longer = f"{path}.{part}" if path else part
             if longer in self.allowed:
                 path = longer
