@@ -74,6 +74,10 @@ bench-schedule: $(DEV) ## show that scheduled tasks come in time, 8 min  (ARGS: 
 bench-cancel: $(DEV) ## show that a cancelled task is called no more, 5 min  (ARGS: flags of `python -m bench.cancel_test`)
 	@$(BIN)/python -m bench.cancel_test $(ARGS)
 
+.PHONY: interop
+interop: $(DEV) ## sign for the official Standard Webhooks libraries, and run the receivers' examples  (ARGS: --only go,rust)
+	@$(BIN)/python -m tools.interop $(ARGS)
+
 .PHONY: deps
 deps: ## install the system packages that tests need, where apt and root are at hand
 	@tools/system_packages kcat redis-server

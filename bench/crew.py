@@ -14,7 +14,7 @@ async def crew(place: Installation, count: int) -> AsyncIterator[list[WorkerProc
     """Run workers, all of them ready; whoever is in the list when the context ends has ended."""
     workers: list[WorkerProcess] = []
     try:
-        workers += [WorkerProcess(place, f"w{number}", ()) for number in range(count)]
+        workers += [WorkerProcess(place, f"w{number}", (), {}) for number in range(count)]
         for worker in workers:
             await worker.ready()
         yield workers
@@ -25,14 +25,14 @@ async def crew(place: Installation, count: int) -> AsyncIterator[list[WorkerProc
 
 async def add(place: Installation, workers: list[WorkerProcess]) -> None:
     """Start one more, and return when it is ready."""
-    workers.append(WorkerProcess(place, f"w{len(workers)}", ()))
+    workers.append(WorkerProcess(place, f"w{len(workers)}", (), {}))
     await workers[-1].ready()
 
 
 async def kill_and_start(place: Installation, workers: list[WorkerProcess], slot: int) -> None:
     """End one without a word, start it again at once, and return when it is ready."""
     workers[slot].kill()
-    workers[slot] = WorkerProcess(place, workers[slot].name, ())
+    workers[slot] = WorkerProcess(place, workers[slot].name, (), {})
     await workers[slot].ready()
 
 

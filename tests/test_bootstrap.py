@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from streamer.adapters.http.proxy import Proxy
 from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.redis.shared_limits import RedisSharedLimits
 from streamer.bootstrap.plan import Plan
-from streamer.bootstrap.sending import make_shared_limits
+from streamer.bootstrap.sending import address_policy, egress_proxy, make_shared_limits
 from streamer.cli.setup import limits_of, topics_of
 from streamer.core.policy import SharedLimit
 from streamer.core.rate import parse_rate
@@ -66,3 +67,16 @@ async def test_a_redis_that_is_away_keeps_no_worker_from_starting(
     assert "at 0.5 of each rate" in caplog.text
     assert "correct-horse" not in caplog.text
     assert "battery-staple" not in caplog.text
+
+
+def test_the_guard_knows_where_kafka_and_redis_listen() -> None:
+    """Their ports, of every server that the settings name, are none that tasks may call."""
+    flags = {"kafka.bootstrap_servers": "a:9092,[::1]:9093", "redis.url": "sentinel://h:26379,i:26380/mine"}
+    assert address_policy(load(environ={}, flags=flags).settings).own_ports == {9092, 9093, 26379, 26380}
+
+
+def test_the_proxy_is_that_of_the_settings() -> None:
+    """Where it is, and as whom we come; none where none is set."""
+    flags = {"http.proxy": "http://me@proxy:4750", "http.proxy_password": "open-sesame"}
+    assert egress_proxy(load(environ={}, flags=flags).settings) == Proxy("proxy", 4750, "me", "open-sesame")
+    assert egress_proxy(load(environ={}, flags={}).settings) is None

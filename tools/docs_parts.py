@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from streamer.adapters.http.guard_table import IPV4_DENIED, IPV6_DENIED, IPV6_GLOBAL, METADATA_NAMES
 from streamer.adapters.prometheus.meter import COUNTERS, DISTRIBUTIONS, GAUGES, Metric
 from streamer.cli.setup import topics_of
 from streamer.core.duration import format_duration, parse_duration_ms
@@ -22,6 +23,7 @@ from streamer.wire.header_names import HEADERS
 from streamer.wire.request_error import ALLOWED
 from streamer.wire.schedule_record import ALLOWED as SCHEDULE_FIELDS
 from streamer.wire.topics import Topics, TopicSpec
+from tools.docs_headers import forbidden_rows, outgoing_rows
 from tools.docs_rules import rules_table
 
 #: Waits that show what the ladder does with them.
@@ -212,6 +214,13 @@ def _config_fields() -> str:
     return table(("field", *(f"`{kind}`" for kind in kinds), "must be"), rows)
 
 
+def _denied() -> str:
+    rows = [(f"`{row.network}`", row.what, _yes(row.private)) for row in (*IPV4_DENIED, *IPV6_DENIED)]
+    rows.append((f"outside `{IPV6_GLOBAL}`", "no global unicast address, RFC 4291", "no"))
+    names = ", ".join(f"`{name}`" for name in sorted(METADATA_NAMES))
+    return f"{table(('network', 'what it is', 'opened by `http.allow_private`'), rows)}\n\nNames: {names}."
+
+
 def _schedule_fields() -> str:
     return table(("field", "must be"), [(f"`{name}`", allowed) for name, allowed in SCHEDULE_FIELDS.items()])
 
@@ -224,6 +233,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "metrics": _metrics,
     "settings": _settings,
     "request-fields": _request_fields,
+    "outgoing-headers": lambda: table(*outgoing_rows()),
+    "forbidden-headers": lambda: table(*forbidden_rows()),
     "statuses": _statuses,
     "failures": _failures,
     "policies": _policies,
@@ -231,5 +242,6 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "rules": rules_table,
     "lane-defaults": _lane_defaults,
     "config-fields": _config_fields,
+    "denied": _denied,
     "schedule-fields": _schedule_fields,
 }

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from streamer.adapters.http.clients import ClientOptions
+from collections.abc import Callable, Iterator
+
+from streamer.adapters.http.client_builder import ClientOptions
 from streamer.adapters.http.guard import AddressPolicy
+from streamer.adapters.http.paced import Pace
+from streamer.adapters.http.proxy import Proxy
+from streamer.adapters.http.secrets import Secrets
 from streamer.adapters.http.sender import PyreqwestSender
 from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
@@ -11,6 +16,8 @@ from streamer.adapters.redis.client import RedisOptions
 from streamer.adapters.redis.shared_limits import RedisSharedLimits
 from streamer.adapters.system import SystemClock
 from streamer.bootstrap.plan import Plan
+from streamer.bootstrap.secrets import masking_of
+from streamer.core.policy_book import PolicyBook
 from streamer.core.put_off import Tuning
 from streamer.flow.deliver import DeliverLimits
 from streamer.settings.model import Settings
@@ -45,26 +52,63 @@ def address_policy(settings: Settings) -> AddressPolicy:
         deny_hosts=frozenset(http.deny_hosts),
         deny_cidrs=http.deny_cidrs,
         ports=frozenset(http.ports),
+        own_ports=frozenset(_own_ports(settings)),
     )
 
 
-def make_sender(settings: Settings, clock: SystemClock) -> PyreqwestSender:
-    """Return the sender, with what it may call and how long."""
+def _own_ports(settings: Settings) -> Iterator[int]:
+    """Yield where Kafka and Redis listen: a task that reached them would speak to them as we do."""
+    for server in settings.kafka.bootstrap_servers.split(","):
+        port = server.rpartition(":")[2].strip()
+        if port.isdecimal():
+            yield int(port)
+    if settings.redis.url is not None:
+        yield from (port for _, port in settings.redis.url.hosts)
+
+
+def egress_proxy(settings: Settings) -> Proxy | None:
+    """Return the proxy that every call goes through, where there is one."""
+    http = settings.http
+    if http.proxy is None:
+        return None
+    password = http.proxy_password.get_secret_value() if http.proxy_password else ""
+    return Proxy(http.proxy.host, http.proxy.port, http.proxy.user, password)
+
+
+def make_sender(
+    settings: Settings,
+    clock: SystemClock,
+    policies: Callable[[], PolicyBook],
+    secrets: Secrets | None = None,
+) -> PyreqwestSender:
+    """Return the sender, with what it may call, how, and how long."""
     http = settings.http
     return PyreqwestSender(
         clock,
         address_policy(settings),
+        policies=policies,
+        secrets=secrets,
+        pace=_pace(settings),
         options=ClientOptions(
             connect_timeout_ms=http.connect_timeout.ms,
             idle_timeout_ms=http.keep_alive.ms,
             idle_per_host=http.idle_per_domain,
             idle_total=http.idle_total,
+            proxy=egress_proxy(settings),
         ),
         user_agent=http.user_agent,
         timeout_cap_ms=http.total_timeout_cap.ms,
         keep_bytes=http.max_response_bytes,
         client_limit=http.clients_max,
+        masking=masking_of(settings),
     )
+
+
+def _pace(settings: Settings) -> Pace | None:
+    first_byte, read = settings.http.first_byte_timeout, settings.http.read_timeout
+    if first_byte is None and read is None:
+        return None
+    return Pace(first_byte.ms if first_byte is not None else None, read.ms if read is not None else None)
 
 
 def make_shared_limits(plan: Plan, meter: PrometheusMeter) -> MemorySharedLimits | RedisSharedLimits:

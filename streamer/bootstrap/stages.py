@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from streamer.adapters.kafka.config_log import ConfigLog
@@ -14,13 +15,14 @@ from streamer.adapters.kafka.ownership import Ownership, OwnershipLimits
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.schedule_state import ScheduleState
 from streamer.adapters.kafka.tier_log import KafkaTierLog
-from streamer.adapters.kafka.unreadable import decoders, unreadable_record
+from streamer.adapters.kafka.unreadable import unreadable_record
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.system import SystemClock
 from streamer.bootstrap.plan import Plan
 from streamer.flow.claim import ClaimStage
 from streamer.flow.deliver import Deliver
+from streamer.flow.owned import Item
 from streamer.settings.policies import breaker_policy, lane_defaults
 from streamer.wire.config_record import Installation
 from streamer.wire.outgoing import Encoder
@@ -39,15 +41,15 @@ def make_ownership(
     claim: ClaimStage,
     producer: DurableProducer,
     lease: HeartbeatLease,
-    clock: SystemClock,
     meter: PrometheusMeter,
+    decoders: Mapping[str, Callable[[Any], Item]],
 ) -> Ownership:
     """Return what the worker owns, with the stages that take its batches."""
     own = plan.settings.worker
     return Ownership(
         sources=sources_of(plan.topics),
         stages={"deliveries": deliver, "due": deliver, "control": deliver, "claims": claim},
-        decoders=decoders(clock),
+        decoders=decoders,
         open_claims=lambda partition: ClaimsOnDisk(plan.directory / f"claims-{plan.cluster_id}-{partition}.sqlite"),
         abort_outbox=producer.abort,
         lease=lease,

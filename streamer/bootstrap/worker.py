@@ -7,12 +7,14 @@ from streamer.adapters.kafka.instance_lock import InstanceLock
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.outbox import KafkaOutbox
 from streamer.adapters.kafka.schedule_state import ScheduleState
+from streamer.adapters.kafka.unreadable import decoders
 from streamer.adapters.kafka.watchdog import any_answers
 from streamer.adapters.kafka.worker import Parts, Worker
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.store.marker_file import MarkerFile
 from streamer.adapters.system import SystemClock, SystemEntropy
 from streamer.bootstrap.plan import Plan
+from streamer.bootstrap.secrets import make_sealer, make_secrets, masking_of
 from streamer.bootstrap.sending import deliver_limits, make_sender, make_shared_limits
 from streamer.bootstrap.stages import (
     make_config,
@@ -35,9 +37,9 @@ def make_worker(plan: Plan) -> Worker:
     plan.directory.mkdir(parents=True, exist_ok=True)
     if own.instance_id is not None:
         InstanceLock(own.data_dir / f"{own.instance_id}.lock", own.instance_id)
-    clock, meter, encode = SystemClock(), PrometheusMeter(), Encoder(plan.topics)
-    marker, sender = MarkerFile(plan.directory / "marker.json"), make_sender(plan.settings, clock)
-    lease = HeartbeatLease(plan.settings.kafka.session_timeout_s)
+    clock, meter, sealer = SystemClock(), PrometheusMeter(), make_sealer(plan.settings)
+    encode = Encoder(plan.topics, masking_of(plan.settings), sealer)
+    marker, lease = MarkerFile(plan.directory / "marker.json"), HeartbeatLease(plan.settings.kafka.session_timeout_s)
     producer = plan.producer(lease)
 
     def logged(partition: int, offset: int) -> None:
@@ -47,6 +49,7 @@ def make_worker(plan: Plan) -> Worker:
     calendar = CronCalendar()
     schedules = ScheduleState(plan.limits, calendar, meter, clock.now_ms)
     config, shared = make_config(plan, meter, schedules), make_shared_limits(plan, meter)
+    sender = make_sender(plan.settings, clock, config.current, make_secrets(plan.settings, clock))
     deliver = Deliver(
         clock=clock,
         entropy=SystemEntropy(),
@@ -58,9 +61,8 @@ def make_worker(plan: Plan) -> Worker:
         policies=config.current,
         limits=deliver_limits(plan),
     )
-    claims = plan.settings.claims
-    claim = ClaimStage(clock, outbox, meter, ClaimLimits(claims.unique_for.ms // 1000, claims.per_business_cap))
-    ownership = make_ownership(plan, deliver, claim, producer, lease, clock, meter)
+    claim = ClaimStage(clock, outbox, meter, _claim_limits(plan))
+    ownership = make_ownership(plan, deliver, claim, producer, lease, meter, decoders(clock, sealer))
     intake, intake_producer = make_intake(plan, encode, clock, meter, config)
     tier_log, hold_producer = make_tier_log(plan, encode, clock, meter)
     return Worker(
@@ -99,3 +101,8 @@ def make_worker(plan: Plan) -> Worker:
             shared=shared,
         )
     )
+
+
+def _claim_limits(plan: Plan) -> ClaimLimits:
+    claims = plan.settings.claims
+    return ClaimLimits(claims.unique_for.ms // 1000, claims.per_business_cap)

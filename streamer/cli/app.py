@@ -8,12 +8,25 @@ from typing import Annotated
 import typer
 
 import streamer
-from streamer.cli import config, dead_letters, doctor, domains, named, schedules, tasks, topics
+from streamer.cli import (
+    config,
+    dead_letters,
+    doctor,
+    domains,
+    named,
+    schedules,
+    secrets,
+    signing,
+    tasks,
+    topics,
+    transport,
+)
 from streamer.cli.broker import broker
 from streamer.cli.console import Globals
 from streamer.cli.results import results
 from streamer.cli.send import send
 from streamer.cli.up import up
+from streamer.cli.verify import verify
 from streamer.cli.worker import worker
 
 # No local variables in tracebacks: they hold settings, and settings hold secrets.
@@ -47,6 +60,12 @@ def root(
     ctx.obj = Globals(config=config_file)
 
 
+# Beside the groups' own commands: what they share is about keys, and stands in a file of its own.
+domains.app.command("sign")(signing.sign_domain)
+domains.app.command("tls")(transport.set_tls)
+domains.app.command("auth")(transport.set_auth)
+named.businesses.command("sign")(signing.sign_business)
+
 # In the order of the help. A group is a typer app (`add_typer`), a single command a function (`command`).
 app.command("up")(up)
 app.command("broker")(broker)
@@ -61,5 +80,8 @@ app.add_typer(domains.app, name="domains")
 app.add_typer(named.businesses, name="businesses")
 app.add_typer(named.policies, name="policies")
 app.add_typer(named.rate_keys, name="rate-keys")
+app.add_typer(secrets.app, name="secrets")
+app.add_typer(signing.app, name="signing")
+app.command("verify")(verify)
 app.add_typer(config.app, name="config")
 app.add_typer(doctor.app, name="doctor")

@@ -13,10 +13,12 @@ import typer
 from streamer.adapters.kafka.appender import NotAcknowledged
 from streamer.adapters.kafka.clients import TopicMissing, Unreachable, client_options
 from streamer.adapters.kafka.topics import TopicsRefused
+from streamer.bootstrap.secrets import SealingKeys, make_sealer
 from streamer.cli.console import USAGE, fail, load_settings
 from streamer.cli.setup import kafka_options, topics_of
 from streamer.settings.load import Loaded
 from streamer.settings.model import Settings
+from streamer.wire.sealed import KeyMissing, Sealer
 from streamer.wire.topics import Topics
 
 INTERRUPTED = 130
@@ -40,6 +42,7 @@ class Installation:
     loaded: Loaded
     topics: Topics
     options: dict[str, Any]
+    sealer: Sealer | None = None
 
     @property
     def settings(self) -> Settings:
@@ -54,7 +57,11 @@ def installation(ctx: typer.Context, bootstrap: str | None) -> Installation:
         options = client_options(**kafka_options(loaded.settings))
     except OSError as error:
         fail(f"kafka.security.cafile: cannot be read: {error.strerror or error}", code=USAGE)
-    return Installation(loaded, topics_of(loaded.settings), options)
+    try:
+        sealer = make_sealer(loaded.settings)
+    except SealingKeys as error:
+        fail(str(error), code=USAGE)
+    return Installation(loaded, topics_of(loaded.settings), options, sealer)
 
 
 @contextmanager
@@ -66,7 +73,7 @@ def kafka_errors(place: Installation) -> Iterator[None]:
         fail(_unreachable(error, place.loaded))
     except TopicMissing as error:
         fail(f"{error}: run `streamer topics create`")
-    except (NotAcknowledged, TopicsRefused) as error:
+    except (NotAcknowledged, TopicsRefused, KeyMissing) as error:
         fail(str(error))
 
 

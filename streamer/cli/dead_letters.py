@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from streamer.bootstrap.secrets import masking_of
 from streamer.cli.cluster import INTERRUPTED, BootstrapFlag, Installation, installation, kafka_errors
 from streamer.cli.console import FAILURE, USAGE, JsonFlag, complain, err, fail, print_json, print_table
 from streamer.cli.letter_text import COLUMNS, as_text, line_of, row_of, whole
@@ -62,11 +63,13 @@ def show(
         found = asyncio.run(find(place, which))
     if not found:
         fail(f"no dead letter {which}: list them with `streamer dead-letters ls`")
+    masking = masking_of(place.settings)
     for letter, note in found:
+        shown = whole(letter, note, masking)
         if as_json:
-            print_json(whole(letter, note))
+            print_json(shown)
         else:
-            typer.echo(as_text(whole(letter, note)))
+            typer.echo(as_text(shown))
 
 
 @app.command()

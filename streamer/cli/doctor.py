@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from streamer.adapters.http.explain import Check, explain
+from streamer.adapters.http.explain import Check, Tenant, explain
 from streamer.adapters.http.names import SystemLookUp
 from streamer.bootstrap.sending import address_policy
-from streamer.cli.console import JsonFlag, load_settings, print_json, print_table
+from streamer.cli.cluster import BootstrapFlag, installation
+from streamer.cli.console import JsonFlag, print_json, print_table
+from streamer.cli.policy_print import read, warn_of_problems
 from streamer.settings.model import Settings
 
 app = typer.Typer(help="Find out why something works or not.", no_args_is_help=True)
@@ -25,13 +27,24 @@ def doctor() -> None:
 def url(
     ctx: typer.Context,
     url: Annotated[str, typer.Argument(help="The URL as a request would have it.")],
+    business: Annotated[
+        str | None, typer.Option(help="Also by what is said of this business, which is read from Kafka.")
+    ] = None,
+    bootstrap: BootstrapFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Explain whether a URL may be called, by the settings of this machine; exit 1 when it may not.
 
     Its name is looked up, and nothing is sent to it.
     """
-    checks = asyncio.run(_checks(url, load_settings(ctx).settings))
+    place = installation(ctx, bootstrap)
+    tenant = None
+    if business is not None:
+        config = read(place)
+        warn_of_problems(config)
+        said = config.book().businesses.get(business)
+        tenant = Tenant(business, said.network if said is not None else None)
+    checks = asyncio.run(_checks(url, place.settings, tenant))
     allowed = all(check.passed for check in checks)
     if as_json:
         found = [{"name": check.name, "passed": check.passed, "found": check.found} for check in checks]
@@ -43,9 +56,9 @@ def url(
         raise typer.Exit(1)
 
 
-async def _checks(url: str, settings: Settings) -> list[Check]:
+async def _checks(url: str, settings: Settings, tenant: Tenant | None) -> list[Check]:
     look_up = SystemLookUp()
     try:
-        return await explain(url, address_policy(settings), look_up)
+        return await explain(url, address_policy(settings), None if settings.http.proxy else look_up, tenant)
     finally:
         look_up.close()

@@ -21,6 +21,7 @@ from streamer.cli.policy_flags import (
     ConcurrencyFlag,
     FatalCodesFlag,
     FileFlag,
+    HeaderFlag,
     IntervalsFlag,
     PriorityFlag,
     RateFlag,
@@ -118,6 +119,7 @@ def limit(
     retry_codes: RetryCodesFlag = None,
     fatal_codes: FatalCodesFlag = None,
     success_codes: SuccessCodesFlag = None,
+    header: HeaderFlag = None,
     sign: SignFlag = None,
     unset: UnsetFlag = None,
     file: FileFlag = None,
@@ -134,7 +136,7 @@ def limit(
             breaker_connect_failures=breaker_connect_failures, breaker_share=breaker_share,
             breaker_open=breaker_open, breaker_open_most=breaker_open_most, timeout=timeout, priority=priority,
             intervals=intervals, max_attempts=max_attempts, retry_codes=retry_codes, fatal_codes=fatal_codes,
-            success_codes=success_codes, sign=sign,
+            success_codes=success_codes, header=header, sign=sign,
         )  # fmt: skip
 
     edit(ctx, bootstrap, about(Kind.DOMAIN, domain), change, as_json=as_json)

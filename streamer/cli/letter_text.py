@@ -11,7 +11,8 @@ from streamer.cli.words import cell
 from streamer.core.request import Request
 from streamer.wire.body_text import body_text, to_base64
 from streamer.wire.instants import format_instant
-from streamer.wire.masking import masked
+from streamer.wire.masking import USUAL, Masking
+from streamer.wire.request_mask import masked_record
 
 COLUMNS = ("at", "place", "task", "generation", "domain", "reason", "last", "note")
 
@@ -51,8 +52,8 @@ def row_of(line: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def whole(letter: Letter, note: str | None) -> dict[str, Any]:
-    """Return all there is to show, secret header values masked."""
+def whole(letter: Letter, note: str | None, masking: Masking = USUAL) -> dict[str, Any]:
+    """Return all there is to show, secret header values and URL parameters masked."""
     shown = {name: value for name, value in line_of(letter).items() if value is not None}
     if note is not None:
         shown["note"] = note
@@ -65,12 +66,15 @@ def whole(letter: Letter, note: str | None) -> dict[str, Any]:
         shown |= {"business": delivery.business, "attempts": delivery.attempt}
         if delivery.business_id is not None:
             shown["business_id"] = delivery.business_id
-        shown["request"] = shown_request(delivery.request)
+        shown["request"] = shown_request(delivery.request, masking)
         shown["result"] = content.result
         return shown
-    for name, raw in (("key", content.key), ("value", content.value)):
+    value = content.value and masked_record(content.value, masking)
+    for name, raw in (("key", content.key), ("value", value)):
         if raw is not None:
             shown |= _bytes(name, raw)
+    if content.truncated:
+        shown["truncated"] = True
     if content.headers:
         shown["headers"] = [{"name": name, **_bytes("value", raw)} for name, raw in content.headers]
     return shown
@@ -89,12 +93,12 @@ def as_text(shown: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def shown_request(request: Request) -> dict[str, Any]:
-    """Return a request as people may see it, secret header values masked."""
+def shown_request(request: Request, masking: Masking = USUAL) -> dict[str, Any]:
+    """Return a request as people may see it, secret header values and URL parameters masked."""
     shown: dict[str, Any] = {
         "method": request.method,
-        "url": request.url,
-        "headers": [list(pair) for pair in masked(request.headers)],
+        "url": masking.shown_url(request.url),
+        "headers": [list(pair) for pair in masking.shown_headers(request.headers)],
         "timeout_ms": request.timeout_ms,
         "priority": request.priority,
     }

@@ -96,7 +96,7 @@ async def read_letters(place: Installation, span: Span = EVERYTHING) -> AsyncGen
         async for record in records:
             content, problem = None, None
             try:
-                content = decode_dead_letter(record.value)
+                content = decode_dead_letter(record.value, place.sealer)
             except UnreadableRecord as error:
                 problem = str(error)
             yield Letter(record.partition, record.offset, record.timestamp_ms, content, problem)
@@ -114,7 +114,7 @@ async def learn(place: Installation, tasks: Collection[str], history: History) -
     async with aclosing(read_log(place.options, place.topics.control)) as records:
         async for record in records:
             try:
-                command = decode_command(record.value)
+                command = decode_command(record.value, place.sealer)
             except UnreadableRecord:
                 continue
             if command.verb is Verb.REPLAY and command.task_id in tasks and command.expect_generation is not None:

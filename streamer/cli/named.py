@@ -18,6 +18,7 @@ from streamer.cli.policy_flags import (
     ConcurrencyFlag,
     FatalCodesFlag,
     FileFlag,
+    HeaderFlag,
     IntervalsFlag,
     PriorityFlag,
     RateFlag,
@@ -55,6 +56,7 @@ def limit_business(
     retry_codes: RetryCodesFlag = None,
     fatal_codes: FatalCodesFlag = None,
     success_codes: SuccessCodesFlag = None,
+    header: HeaderFlag = None,
     sign: SignFlag = None,
     unset: UnsetFlag = None,
     file: FileFlag = None,
@@ -66,7 +68,7 @@ def limit_business(
         ctx, bootstrap, Kind.BUSINESS, name, file, unset, as_json=as_json, rate=rate, burst=burst,
         concurrency=concurrency, weight=weight, timeout=timeout, priority=priority, intervals=intervals,
         max_attempts=max_attempts, retry_codes=retry_codes, fatal_codes=fatal_codes, success_codes=success_codes,
-        sign=sign,
+        header=header, sign=sign,
     )  # fmt: skip
 
 
@@ -84,6 +86,7 @@ def set_policy(
     retry_codes: RetryCodesFlag = None,
     fatal_codes: FatalCodesFlag = None,
     success_codes: SuccessCodesFlag = None,
+    header: HeaderFlag = None,
     sign: SignFlag = None,
     unset: UnsetFlag = None,
     file: FileFlag = None,
@@ -94,7 +97,8 @@ def set_policy(
     _edit(
         ctx, bootstrap, Kind.POLICY, name, file, unset, as_json=as_json, rate=rate, burst=burst,
         concurrency=concurrency, timeout=timeout, priority=priority, intervals=intervals, max_attempts=max_attempts,
-        retry_codes=retry_codes, fatal_codes=fatal_codes, success_codes=success_codes, sign=sign,
+        retry_codes=retry_codes, fatal_codes=fatal_codes, success_codes=success_codes, header=header,
+        sign=sign,
     )  # fmt: skip
 
 

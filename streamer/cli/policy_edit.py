@@ -13,7 +13,7 @@ from streamer.adapters.kafka.appender import Appended
 from streamer.cli.cluster import Installation, installation, kafka_errors
 from streamer.cli.config_topic import Config, read_config, reading_as, write_config
 from streamer.cli.console import USAGE, fail, print_json
-from streamer.cli.policy_print import summary, titled
+from streamer.cli.policy_print import shown_fields, summary, titled
 from streamer.core.policy_merge import first_said, most_shards, said_limits
 from streamer.wire.config_key import checked_name, key_of
 from streamer.wire.config_model import Kind
@@ -104,7 +104,7 @@ def _tell(
 ) -> None:
     if as_json:
         where = None if at is None else f"{at.partition}:{at.offset}"
-        print_json({"key": target.key, "record": fields or None, "at": where, "notes": notes})
+        print_json({"key": target.key, "record": shown_fields(fields) if fields else None, "at": where, "notes": notes})
         return
     said = summary(fields) if fields else "nothing of its own; what is said more generally holds"
     typer.echo(f"{titled(target.kind, target.name)}: {said}")

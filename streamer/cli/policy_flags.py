@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from streamer.cli.console import USAGE, fail
+from streamer.cli.request_flags import WrongFlag, read_header
 
 RateFlag = Annotated[str | None, typer.Option(help='An amount per interval: "10/s", "10/5s", "1000/m".')]
 BurstFlag = Annotated[int | None, typer.Option(help="Calls that may go at once; one second's worth if not given.")]
@@ -21,6 +22,14 @@ AttemptsFlag = Annotated[str | None, typer.Option("--max-attempts", help='Attemp
 RetryCodesFlag = Annotated[str | None, typer.Option(help='Codes worth another attempt: "404,5xx,200-204".')]
 FatalCodesFlag = Annotated[str | None, typer.Option(help="Codes that end a task.")]
 SuccessCodesFlag = Annotated[str | None, typer.Option(help="Codes that are a success.")]
+HeaderFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        help='A header for requests without it; "NAME:" takes it away; may be repeated.',
+        metavar='"NAME: VALUE"',
+    ),
+]
 SignFlag = Annotated[bool | None, typer.Option("--sign/--no-sign", help="Whether calls are signed.")]
 UnsetFlag = Annotated[
     list[str] | None, typer.Option("--unset", help="Say nothing of this field any more; may be repeated.")
@@ -55,7 +64,9 @@ def changed_fields(before: Mapping[str, Any], unset: list[str] | None, **flags: 
     for flag, value in flags.items():
         if value is None:
             continue
-        if flag in _PARTS:
+        if flag == "header":
+            _set_headers(fields, value)
+        elif flag in _PARTS:
             field, part = _PARTS[flag]
             fields[field] = {**_rest(fields.get(field), part), part: _part(flag, value)}
         else:
@@ -75,6 +86,22 @@ def fields_of_file(path: Path) -> dict[str, Any]:
     if not isinstance(fields, dict):
         fail(f"--file {path}: must hold a JSON object", code=USAGE)
     return {name: value for name, value in fields.items() if name != "v"}
+
+
+def _set_headers(fields: dict[str, Any], written: list[str]) -> None:
+    """Set headers by name, whatever its case; one without a value is taken away."""
+    before = fields.pop("headers", None)
+    headers = dict(before) if isinstance(before, dict) else {}
+    for text in written:
+        try:
+            name, value = read_header(text)
+        except WrongFlag as error:
+            fail(str(error), code=USAGE)
+        headers = {known: kept for known, kept in headers.items() if known.lower() != name.lower()}
+        if value:
+            headers[name] = value
+    if headers:
+        fields["headers"] = headers
 
 
 def _rest(before: Any, part: str) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from streamer.cli.cluster import Installation, installation, kafka_errors
 from streamer.cli.config_topic import Config, Stored, read_config
 from streamer.cli.console import err, fail, print_json, print_table
 from streamer.cli.words import cell
-from streamer.core.policy_view import Line
+from streamer.core.policy_view import HEADER, Line
+from streamer.core.secret_template import MARK
 from streamer.wire.config_model import Kind
 from streamer.wire.instants import format_instant
+from streamer.wire.masking import masked
 
 
 def titled(kind: Kind, name: str) -> str:
@@ -25,18 +27,28 @@ def titled(kind: Kind, name: str) -> str:
 
 def summary(fields: Mapping[str, Any]) -> str:
     """Return a record in one line."""
-    return cell(", ".join(f"{name} {_short(value)}" for name, value in fields.items())) or "nothing"
+    return cell(", ".join(f"{name} {_short(value)}" for name, value in shown_fields(fields).items())) or "nothing"
+
+
+def shown_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's fields as people may see them: the values of headers that carry secrets are masked."""
+    headers = fields.get("headers")
+    if not isinstance(headers, dict):
+        return dict(fields)
+    return {**fields, "headers": {name: _header(name, value) for name, value in headers.items()}}
 
 
 def line_text(line: Line) -> str:
-    """Return a value that holds, the end of a pause as an instant."""
+    """Return a value that holds, the end of a pause or a key as an instant."""
+    if line.field.startswith(HEADER):
+        return _header(line.field.removeprefix(HEADER), line.text)
     return line.text if line.until_ms is None else f"{line.text} {format_instant(line.until_ms)}"
 
 
 def row_of(name: str, stored: Stored) -> dict[str, Any]:
     """Return a record for programs."""
     written = format_instant(stored.at_ms)
-    return {"name": name, "record": dict(stored.fields), "written_at": written, "problem": stored.problem}
+    return {"name": name, "record": shown_fields(stored.fields), "written_at": written, "problem": stored.problem}
 
 
 def warn_of_problems(config: Config) -> None:
@@ -81,11 +93,16 @@ def read(place: Installation) -> Config:
 
 
 def _lines(fields: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    for name, value in fields.items():
+    for name, value in shown_fields(fields).items():
         if isinstance(value, dict):
             yield from ((f"{name}.{part}", cell(_short(inner))) for part, inner in value.items())
         else:
             yield name, cell(_short(value))
+
+
+def _header(name: str, value: str) -> str:
+    # What names a secret tells nothing, and is what one wants to see.
+    return value if MARK in value else masked([(name, value)])[0][1]
 
 
 def _short(value: Any) -> str:

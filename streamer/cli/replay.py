@@ -22,6 +22,7 @@ from streamer.core.partitioning import partition_of
 from streamer.wire.command_record import VERSION, encode_command
 from streamer.wire.header_names import VERSION as VERSION_HEADER
 from streamer.wire.outgoing import OutRecord
+from streamer.wire.sealed import Sealer
 
 BY = "cli"
 UNREADABLE = "no task: the record could not be read"
@@ -123,7 +124,7 @@ async def carry_out(
                         yield Told(letter, command_id=command.command_id)
                         continue
                     await pace.wait()
-                    yield await _write(appender, letter, command, control, partitions)
+                    yield await _write(appender, letter, command, control, partitions, place.sealer)
     finally:
         await appender.close()
 
@@ -146,11 +147,13 @@ def replay_command(delivery: Delivery, expect_generation: int, now_ms: int, *, f
     )
 
 
-def control_record(command: Command, control: str, partitions: int, shard: int) -> OutRecord:
+def control_record(
+    command: Command, control: str, partitions: int, shard: int, sealer: Sealer | None = None
+) -> OutRecord:
     """Return a command as `control` carries it, in the partition where the task's shard of the lane is owned."""
     return OutRecord(
         control,
-        encode_command(command),
+        encode_command(command, sealer),
         command.lane.encode(),
         partition_of(command.lane, partitions, shard),
         [(VERSION_HEADER, b"%d" % VERSION)],
@@ -173,10 +176,12 @@ class Pace:
         self._next_s = max(now_s, self._next_s) + self._interval_s
 
 
-async def _write(appender: Appender, letter: Letter, command: Command, control: str, partitions: int) -> Told:
+async def _write(
+    appender: Appender, letter: Letter, command: Command, control: str, partitions: int, sealer: Sealer | None
+) -> Told:
     shard = command.delivery.shard if command.delivery else 0
     try:
-        (at,) = await appender.append([control_record(command, control, partitions, shard)])
+        (at,) = await appender.append([control_record(command, control, partitions, shard, sealer)])
     except RecordTooLarge as error:
         return Told(letter, f"{FAILED}: {error}")
     return Told(letter, command_id=command.command_id, at=at)

@@ -27,7 +27,7 @@ def record_of(
     """Return the record's value; ``fields`` go in as they are, those that are None not at all. Raises WrongFlag."""
     record = {"url": url, **{name: value for name, value in fields.items() if value is not None}}
     if headers:
-        record["headers"] = [_pair("--header", text, ":", '"Name: value"') for text in headers]
+        record["headers"] = [read_header(text) for text in headers]
     if json_body is not None:
         record["json"] = _json(json_body)
     if form:
@@ -39,6 +39,11 @@ def record_of(
     if timeout is not None:
         record["timeout_ms"] = _duration_ms(timeout)
     return json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogateescape")
+
+
+def read_header(text: str) -> tuple[str, str]:
+    """Return the name and the value of a `--header`. Raises WrongFlag."""
+    return _pair("--header", text, ":", '"Name: value"')
 
 
 def _pair(flag: str, text: str, mark: str, allowed: str) -> tuple[str, str]:

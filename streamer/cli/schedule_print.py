@@ -12,7 +12,8 @@ from streamer.core.duration import format_duration
 from streamer.core.identity import firing_id
 from streamer.core.schedule import Schedule, next_instant
 from streamer.wire.instants import format_instant
-from streamer.wire.masking import masked
+from streamer.wire.masking import USUAL
+from streamer.wire.request_mask import masked_request
 
 COLUMNS = ("schedule", "when", "to", "next", "last")
 _COMING = 5
@@ -74,13 +75,8 @@ def warn_of_problems(schedules: Schedules) -> None:
 
 
 def _shown(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request as people may see it, secret header values masked."""
-    headers = request.get("headers")
-    if isinstance(headers, dict):
-        return {**request, "headers": dict(masked(headers.items()))}
-    if isinstance(headers, list):
-        return {**request, "headers": [list(pair) for pair in masked((name, value) for name, value in headers)]}
-    return dict(request)
+    """Return the request as people may see it, secret header values and URL parameters masked."""
+    return masked_request(request, USUAL)
 
 
 def _instant(at_ms: int | None) -> str | None:

@@ -15,10 +15,8 @@ from streamer.settings.delivery import Retry
 from streamer.settings.model import Settings
 from streamer.settings.policies import lane_defaults
 from streamer.wire.limits import Limits
+from streamer.wire.outgoing import RECORD_OVERHEAD_BYTES
 from streamer.wire.topics import Retention, Topics
-
-# Kafka counts the record's key, headers and lengths as well as its value.
-RECORD_OVERHEAD_BYTES = 4 * 1024
 
 
 def topics_of(settings: Settings) -> Topics:

@@ -16,6 +16,7 @@ from streamer.core.partitioning import partition_of
 from streamer.wire.command_record import decode_command
 from streamer.wire.delivery_record import decode_delivery
 from streamer.wire.header_names import TASK
+from streamer.wire.sealed import Sealer
 from streamer.wire.unreadable import UnreadableRecord
 
 
@@ -31,11 +32,11 @@ async def read_deliveries(
     by_task = {state.task_id: state for state in states.values() if state.command_id is None or state.moved}
     async with aclosing(_records(place, place.topics.control, lane, by_command)) as records:
         async for record in records:
-            if (delivery := _commanded(record, by_command)) is not None:
+            if (delivery := _commanded(record, by_command, place.sealer)) is not None:
                 yield delivery
     async with aclosing(_records(place, place.topics.deliveries, lane, by_task)) as records:
         async for record in records:
-            if (delivery := _first_pass(record, by_task)) is not None:
+            if (delivery := _first_pass(record, by_task, place.sealer)) is not None:
                 yield delivery
 
 
@@ -63,10 +64,10 @@ def _spans(partitions: int, lane: str | None) -> Iterator[Span]:
     yield Span(offsets=dict.fromkeys((number for number in range(partitions) if number != own), 0))
 
 
-def _commanded(record: LogRecord, wanted: dict[str, TaskState]) -> Delivery | None:
+def _commanded(record: LogRecord, wanted: dict[str, TaskState], sealer: Sealer | None) -> Delivery | None:
     """Return what the task went on as, if this is the command that made its generation."""
     try:
-        command = decode_command(record.value)
+        command = decode_command(record.value, sealer)
     except UnreadableRecord:
         return None
     state = wanted.get(command.command_id)
@@ -80,14 +81,14 @@ def _commanded(record: LogRecord, wanted: dict[str, TaskState]) -> Delivery | No
     return made.delivery
 
 
-def _first_pass(record: LogRecord, wanted: dict[str, TaskState]) -> Delivery | None:
+def _first_pass(record: LogRecord, wanted: dict[str, TaskState], sealer: Sealer | None) -> Delivery | None:
     """Return the delivery, if it is the first record of a wanted task in its generation."""
     task_id = (dict(record.headers).get(TASK) or b"").decode("utf-8", "replace")
     state = wanted.get(task_id)
     if state is None:
         return None
     try:
-        delivery = decode_delivery(record.value)
+        delivery = decode_delivery(record.value, sealer)
     except UnreadableRecord:
         return None
     if delivery.task_id != task_id or delivery.generation != max(1, state.generation):

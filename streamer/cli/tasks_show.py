@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any
 
+from streamer.bootstrap.secrets import masking_of
 from streamer.cli.cluster import Installation
 from streamer.cli.letter_text import shown_request
 from streamer.cli.tasks_delivery import read_deliveries
 from streamer.cli.tasks_state import TaskState, partitions_of, read_states
 from streamer.core.delivery import Delivery, webhook_id
 from streamer.wire.instants import format_instant
+from streamer.wire.masking import USUAL, Masking
 
 
 async def look_up(place: Installation, task_id: str, lane: str | None) -> dict[str, Any] | None:
@@ -22,10 +24,10 @@ async def look_up(place: Installation, task_id: str, lane: str | None) -> dict[s
         async for found in deliveries:
             delivery = found
     state = states[task_id]
-    return facts(state, delivery) if state.generation or delivery is not None else None
+    return facts(state, delivery, masking_of(place.settings)) if state.generation or delivery is not None else None
 
 
-def facts(state: TaskState, delivery: Delivery | None) -> dict[str, Any]:
+def facts(state: TaskState, delivery: Delivery | None, masking: Masking = USUAL) -> dict[str, Any]:
     """Return what to show; what does not apply is left out."""
     shown: dict[str, Any] = {
         "task_id": state.task_id,
@@ -41,11 +43,11 @@ def facts(state: TaskState, delivery: Delivery | None) -> dict[str, Any]:
         "command_id": state.command_id,
     }
     if delivery is not None:
-        shown |= _request_facts(delivery, told=state.generation > 0)
+        shown |= _request_facts(delivery, masking, told=state.generation > 0)
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _request_facts(delivery: Delivery, *, told: bool) -> dict[str, Any]:
+def _request_facts(delivery: Delivery, masking: Masking, *, told: bool) -> dict[str, Any]:
     origin, expires_at_ms = delivery.origin, delivery.request.expires_at_ms
     shown: dict[str, Any] = {
         "business": delivery.business,
@@ -54,7 +56,7 @@ def _request_facts(delivery: Delivery, *, told: bool) -> dict[str, Any]:
         "expires_at": None if expires_at_ms is None else format_instant(expires_at_ms),
         "webhook_id": webhook_id(delivery),
         "origin": f"{origin.topic} {origin.partition}:{origin.offset}",
-        "request": shown_request(delivery.request),
+        "request": shown_request(delivery.request, masking),
     }
     if not told:
         shown["due_at"] = format_instant(delivery.due_at_ms)

@@ -6,9 +6,9 @@ from streamer.adapters.kafka.appender import Appender
 from streamer.adapters.kafka.clients import partition_counts
 from streamer.cli.cluster import Installation
 from streamer.cli.replay import control_record
-from streamer.cli.setup import RECORD_OVERHEAD_BYTES
 from streamer.cli.tasks_answer import Answers, Told
 from streamer.core.command import Command
+from streamer.wire.outgoing import RECORD_OVERHEAD_BYTES
 
 #: Commands written at once, and the bytes of a group after which it is written.
 GROUP, GROUP_BYTES = 200, 1 << 20
@@ -22,6 +22,7 @@ class Writer:
         self._partitions = partitions
         self._most_bytes = place.settings.topics.max_message_bytes
         self._heard = heard
+        self._sealer = place.sealer
         self._group: list[tuple[Command, int]] = []
         self._bytes = 0
         self._appender = Appender(
@@ -44,7 +45,7 @@ class Writer:
         """Write what was added, and return what needs no answer."""
         told, records = [], []
         for command, shard in self._group:
-            record = control_record(command, self._control, self._partitions, shard)
+            record = control_record(command, self._control, self._partitions, shard, self._sealer)
             if len(record.value or b"") > self._most_bytes - RECORD_OVERHEAD_BYTES:
                 text = (
                     f"not: the command is {len(record.value or b'')} bytes, more than topics.max_message_bytes allows"

@@ -21,8 +21,9 @@ from streamer.adapters.kafka import topics as kafka_topics
 from streamer.adapters.kafka.clients import client_options, cluster_id
 from streamer.adapters.kafka.instance_lock import InstanceTaken
 from streamer.bootstrap.plan import Groups, Plan
+from streamer.bootstrap.secrets import SealingKeys
 from streamer.bootstrap.worker import make_worker
-from streamer.cli.console import JsonFlag, complain, err, fail, given, load_settings, print_json
+from streamer.cli.console import USAGE, JsonFlag, complain, err, fail, given, load_settings, print_json
 from streamer.cli.logs import set_up_log
 from streamer.cli.setup import kafka_options, limits_of, topics_of
 from streamer.settings.load import Loaded
@@ -69,6 +70,8 @@ async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
         made = make_worker(plan)
     except InstanceTaken as error:
         fail(str(error))
+    except SealingKeys as error:
+        fail(str(error), code=USAGE)
 
     def ready() -> None:
         _spare_the_collector()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from streamer.core.identity import derived_traceparent
 from streamer.core.request import Request
 
 
@@ -80,6 +81,11 @@ class Delivery:
 def webhook_id(delivery: Delivery) -> str:
     """Return what tells the receiver that two calls mean the same: an update makes another one (RULES 33)."""
     return f"{delivery.task_id}-g{delivery.revision}" if delivery.revision else delivery.task_id
+
+
+def trace_of(delivery: Delivery) -> str:
+    """Return the traceparent of the task's calls and records: the producer's, else one made of the task's id."""
+    return delivery.request.traceparent or derived_traceparent(delivery.task_id)
 
 
 def moved(

@@ -35,8 +35,11 @@ _BY_FAILURE = MappingProxyType(
         ErrorType.CONNECT: Health.CONNECT_FAILED,
         ErrorType.TLS: Health.CONNECT_FAILED,
         ErrorType.CONNECT_TIMEOUT: Health.CONNECT_FAILED,
+        ErrorType.FIRST_BYTE_TIMEOUT: Health.FAILED,
         ErrorType.READ_TIMEOUT: Health.FAILED,
+        ErrorType.TOTAL_TIMEOUT: Health.FAILED,
         ErrorType.UNKNOWN: Health.FAILED,
+        ErrorType.CREDENTIALS: Health.NONE,
         ErrorType.BLOCKED: Health.NONE,
     }
 )

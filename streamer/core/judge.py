@@ -5,12 +5,16 @@ Must not know how many attempts are left, nor what is done about the judgement.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from streamer.core.answer_rules import fitting
 from streamer.core.codes import Codes, parse_codes
 from streamer.core.outcome import ErrorType, Failure, Outcome, Response
+from streamer.core.receiver_word import Action, Word, word_of
 from streamer.core.request import Request
+from streamer.core.send_policy import AnswerRule, Meaning
 from streamer.core.verdict import Judgement
 
 
@@ -51,13 +55,17 @@ STATUS_ROWS = (
 )
 
 #: Defaults for failures. TLS is retryable: a certificate that ran out is renewed, a balancer that restarts
-#: breaks handshakes, and the attempts are bounded either way. Blocked is fatal: no attempt makes it allowed.
+#: breaks handshakes, and the attempts are bounded either way. So are credentials: a secret that is missing is set by an
+#: operator while the task waits. Blocked is fatal: no attempt makes it allowed.
 FAILURE_ROWS = (
     FailureRow(ErrorType.DNS, Outcome.NETWORK_ERROR, retryable=True),
     FailureRow(ErrorType.CONNECT, Outcome.NETWORK_ERROR, retryable=True),
     FailureRow(ErrorType.TLS, Outcome.NETWORK_ERROR, retryable=True),
     FailureRow(ErrorType.CONNECT_TIMEOUT, Outcome.TIMEOUT, retryable=True),
+    FailureRow(ErrorType.FIRST_BYTE_TIMEOUT, Outcome.TIMEOUT, retryable=True),
     FailureRow(ErrorType.READ_TIMEOUT, Outcome.TIMEOUT, retryable=True),
+    FailureRow(ErrorType.TOTAL_TIMEOUT, Outcome.TIMEOUT, retryable=True),
+    FailureRow(ErrorType.CREDENTIALS, Outcome.CREDENTIALS_ERROR, retryable=True),
     FailureRow(ErrorType.BLOCKED, Outcome.BLOCKED, retryable=False),
     FailureRow(ErrorType.UNKNOWN, Outcome.NETWORK_ERROR, retryable=True),
 )
@@ -83,22 +91,60 @@ _BY_FAILURE = MappingProxyType(
 _NO_STATUS = Judgement(Outcome.SERVER_ERROR, ErrorType.UNKNOWN, True, "default.unknown")
 _SUCCESS = Judgement(Outcome.SUCCESS, None, False, "success.2xx")
 _TASK_SUCCESS = Judgement(Outcome.SUCCESS, None, False, "task.success_codes")
+#: So much of a redirect's Location is told.
+_LOCATION_CHARS = 500
 
 
-def judge(request: Request, end: Response | Failure) -> Judgement:
-    """Put an exchange's end in its class: by success codes, the task's fatal and retry codes, then defaults.
+def judge(request: Request, end: Response | Failure, rules: Sequence[AnswerRule] = ()) -> Judgement:
+    """Put an exchange's end in its class.
 
-    The task's codes say only whether to try again; outcome and error type are always those of the defaults.
+    First speaks the receiver (``Streamer-Action``), then the rules on answers, then the task's codes (success, fatal,
+    retry), then the defaults. The receiver's word and the task's codes say only whether to try again; outcome and error type
+    are else those of the defaults.
     """
     if isinstance(end, Failure):
         return _BY_FAILURE[end.error]
-    if success := _success(request.success_codes, end.status):
+    judged = _by_rules(request, end, rules) if rules else _by_codes(request, end)
+    word = word_of(end.headers)
+    if word is not None:
+        judged = _by_word(word, judged, end.status)
+    if 300 <= end.status <= 399 and judged.outcome is not Outcome.SUCCESS:
+        return _pointing(judged, end)
+    return judged
+
+
+def _by_word(word: Word, judged: Judgement, status: int) -> Judgement:
+    if word.action is Action.STOP:
+        if judged.outcome is Outcome.SUCCESS:
+            # Nothing would have been sent again.
+            return judged
+        return Judgement(judged.outcome, ErrorType.STOPPED, False, "receiver.stop")
+    if judged.outcome is not Outcome.SUCCESS:
+        return Judgement(judged.outcome, judged.error_type, True, "receiver.retry", wait_ms=word.wait_ms)
+    outcome = _BY_STATUS.get(status, _NO_STATUS).outcome
+    return Judgement(outcome, ErrorType.RETRY_ASKED, True, "receiver.retry", wait_ms=word.wait_ms)
+
+
+def _by_rules(request: Request, answer: Response, rules: Sequence[AnswerRule]) -> Judgement:
+    number = fitting(rules, answer)
+    if number is None:
+        return _by_codes(request, answer)
+    then, name = rules[number - 1].then, f"answer.{number}"
+    if then is Meaning.SUCCESS:
+        return Judgement(Outcome.SUCCESS, None, False, name)
+    outcome = _BY_STATUS.get(answer.status, _NO_STATUS).outcome
+    return Judgement(outcome, ErrorType.ANSWER_RULE, then is Meaning.RETRY, name)
+
+
+def _by_codes(request: Request, answer: Response) -> Judgement:
+    status = answer.status
+    if success := _success(request.success_codes, status):
         return success
-    usual = _BY_STATUS.get(end.status, _NO_STATUS)
+    usual = _BY_STATUS.get(status, _NO_STATUS)
     policy = request.retry
-    if policy.fatal_codes is not None and end.status in policy.fatal_codes:
+    if policy.fatal_codes is not None and status in policy.fatal_codes:
         return Judgement(usual.outcome, usual.error_type, False, "task.fatal_codes")
-    if policy.retry_codes is not None and end.status in policy.retry_codes:
+    if policy.retry_codes is not None and status in policy.retry_codes:
         return Judgement(usual.outcome, usual.error_type, True, "task.retry_codes")
     return usual
 
@@ -107,3 +153,15 @@ def _success(codes: Codes | None, status: int) -> Judgement | None:
     if codes is None:
         return _SUCCESS if 200 <= status <= 299 else None
     return _TASK_SUCCESS if status in codes else None
+
+
+def _pointing(judged: Judgement, answer: Response) -> Judgement:
+    """Return a redirect's judgement with where it pointed: its sender has to be told, since nobody goes there."""
+    location = next((value for name, value in answer.headers if name.lower() == "location"), None)
+    if location is None:
+        return judged
+    shown = "".join(mark if mark.isprintable() else "?" for mark in location[:_LOCATION_CHARS])
+    more = "..." if len(location) > _LOCATION_CHARS else ""
+    return Judgement(
+        judged.outcome, judged.error_type, judged.retryable, judged.rule, f"Location: {shown}{more}", judged.wait_ms
+    )

@@ -19,6 +19,8 @@ class Outcome(StrEnum):
     NETWORK_ERROR = "network_error"
     TIMEOUT = "timeout"
     BLOCKED = "blocked"
+    # What the task is to show of itself could not be had: a fault of this side, before anything was sent.
+    CREDENTIALS_ERROR = "credentials_error"
     # Not of an attempt, but of a decision without one.
     DEFERRED = "deferred"
     DUPLICATE = "duplicate"
@@ -35,7 +37,9 @@ class ErrorType(StrEnum):
     CONNECT = "connect"
     TLS = "tls"
     CONNECT_TIMEOUT = "connect_timeout"
+    FIRST_BYTE_TIMEOUT = "first_byte_timeout"
     READ_TIMEOUT = "read_timeout"
+    TOTAL_TIMEOUT = "total_timeout"
     RATE_LIMIT = "rate_limit"
     SERVER_ERROR = "server_error"
     AUTH_ERROR = "auth_error"
@@ -44,6 +48,10 @@ class ErrorType(StrEnum):
     GONE = "gone"
     REDIRECT = "redirect"
     CLIENT_ERROR = "client_error"
+    STOPPED = "stopped_by_receiver"
+    RETRY_ASKED = "retry_asked"
+    ANSWER_RULE = "answer_rule"
+    CREDENTIALS = "credentials"
     BLOCKED = "blocked"
     UNKNOWN = "unknown"
 
@@ -52,7 +60,8 @@ class ErrorType(StrEnum):
 class Response:
     """A peer's answer: the kept head of its body, and whether there was more.
 
-    ``headers`` keep the peer's order. ``body_bytes`` counts what was read, kept or not.
+    ``headers`` keep the peer's order. ``body_bytes`` counts what was read, kept or not. ``unpacked`` is None for a body that
+    came in no content coding, True where the coding was undone in ``body``, and False where ``body`` is as it came.
     """
 
     status: int
@@ -61,14 +70,15 @@ class Response:
     truncated: bool = False
     body_bytes: int = 0
     http_version: str = ""
+    unpacked: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An exchange that brought no whole answer: a peer's or the network's failure, as a value.
 
-    ``error`` is one of DNS, CONNECT, TLS, CONNECT_TIMEOUT, READ_TIMEOUT, BLOCKED or UNKNOWN. ``begun`` is False when
-    nothing was sent, so that no attempt has happened at the peer.
+    ``error`` is one of those that ``judge.FAILURE_ROWS`` lists. ``begun`` is False when nothing was sent, so that no
+    attempt has happened at the peer.
     """
 
     error: ErrorType

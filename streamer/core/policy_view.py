@@ -5,24 +5,30 @@ Must not know how it is printed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from streamer.core.answer_rules import describe
 from streamer.core.codes import Codes
+from streamer.core.domain_name import pattern_covers
 from streamer.core.duration import format_duration
 from streamer.core.policy import FOREVER_MS, BreakerPolicy, Policy
 from streamer.core.policy_book import PolicyBook
-from streamer.core.policy_merge import lane_limits, said_limits, said_values
+from streamer.core.policy_merge import Said, Source, first_said, lane_limits, said_limits, said_values
 from streamer.core.rate import usual_burst
 from streamer.core.request import RetryPolicy
+from streamer.core.send_policy import Auth
+
+#: What the field of a line that shows a header begins with; the header's name follows.
+HEADER = "header "
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One value that holds: its field, the value as text, and who says it.
 
-    ``until_ms`` is the end of a pause, which whoever prints it writes as an instant.
+    ``until_ms`` is the end of a pause or a key, which whoever prints it writes as an instant.
     """
 
     field: str
@@ -39,7 +45,12 @@ def explain(book: PolicyBook, domain: str, business: str | None = None, policy: 
     lines += [
         Line(name, as_text(said.value, name), said.origin)
         for name, said in said_values(book.of_task(chain, business, policy)).items()
+        if name != "headers"
     ]
+    lines += _headers(first_said(book.of_task(chain, business, policy), "headers", ()))
+    lines += _transport(book.of_lane(chain))
+    lines += _answer_rules(first_said(book.of_task(chain, business, policy), "answer"))
+    lines += _signing(first_said(book.of_task(chain, business, policy), "signing", ()), domain)
     return lines
 
 
@@ -94,6 +105,54 @@ def _beside(kind: str, name: str | None, policy: Policy | None) -> Iterator[Line
         yield Line(f"burst of {origin}, all domains", str(burst), origin)
     if policy.concurrency is not None:
         yield Line(f"concurrency of {origin}, all domains", str(policy.concurrency), origin)
+    for field in ("only_hosts", "deny_hosts", "deny_cidrs") if policy.network is not None else ():
+        if found := getattr(policy.network, field):
+            yield Line(f"network.{field} of {origin}", ", ".join(found), origin)
+
+
+def _headers(said: Said) -> Iterator[Line]:
+    """The headers that requests without them get, a line each, so that whoever prints them can mask some."""
+    for name, value in said.value:
+        yield Line(f"{HEADER}{name}", value, said.origin)
+
+
+def _transport(sources: Sequence[Source]) -> Iterator[Line]:
+    """TLS, HTTP/2 and credentials, as far as somebody says something; of secrets the names."""
+    if (tls := first_said(sources, "tls")).value is not None:
+        verify = "yes" if tls.value.verify else "NO: whoever is in between can read and change everything"
+        yield Line("tls.verify", verify, tls.origin)
+        for name in ("ca", "client_certificate"):
+            if (secret := getattr(tls.value, name)) is not None:
+                yield Line(f"tls.{name}", f"secret {secret}", tls.origin)
+    if (http2 := first_said(sources, "http2")).value is not None:
+        yield Line("http2", str(http2.value), http2.origin)
+    if (auth := first_said(sources, "auth")).value is not None:
+        yield Line("auth", _auth(auth.value), auth.origin)
+
+
+def _auth(auth: Auth) -> str:
+    user = f" as {auth.user}" if auth.user else ""
+    token = f", token from {auth.token_url}" if auth.token_url else ""
+    asked = "".join(
+        f", {name} {value}" for name, value in (("scope", auth.scope), ("audience", auth.audience)) if value
+    )
+    whose = f", for {', '.join(auth.businesses)} only" if auth.businesses else ""
+    return f"{auth.kind}{user} with secret {auth.secret}{token}{asked}{whose}"
+
+
+def _answer_rules(said: Said) -> Iterator[Line]:
+    """Rules on answers, under the names by which results tell which one fitted."""
+    for number, rule in enumerate(said.value or (), 1):
+        yield Line(f"answer.{number}", describe(rule), said.origin)
+
+
+def _signing(said: Said, domain: str) -> Iterator[Line]:
+    """The keys that calls to a domain may be signed with, by the names of their secrets, each with its end."""
+    for key in said.value:
+        if key.domain is None or pattern_covers(key.domain, domain):
+            only = f" for {key.domain}" if key.domain is not None else ""
+            until = " until" if key.until_ms is not None else ""
+            yield Line("signing key", f"{key.secret}{only}{until}", said.origin, key.until_ms)
 
 
 def _retry(retry: RetryPolicy) -> str:

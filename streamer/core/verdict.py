@@ -13,12 +13,17 @@ from streamer.core.outcome import ErrorType, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An exchange put in its class: the outcome, its refinement, whether it is worth another attempt, and by which rule."""
+    """An exchange put in its class: the outcome, its refinement, whether it is worth another attempt, and by which rule.
+
+    ``detail`` is what people should know beside that. ``wait_ms`` is how long the receiver asked this one task to wait.
+    """
 
     outcome: Outcome
     error_type: ErrorType | None
     retryable: bool
     rule: str
+    detail: str | None = None
+    wait_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

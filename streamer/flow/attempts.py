@@ -12,6 +12,7 @@ from streamer.core.grant import Grant
 from streamer.core.health import health_of
 from streamer.core.judge import judge
 from streamer.core.outcome import Exchange, Response
+from streamer.core.policy_book import PolicyBook
 from streamer.core.retry_after import retry_after_ms
 from streamer.flow import steps
 from streamer.flow.gate import Gate
@@ -34,6 +35,7 @@ class Attempts:
         entropy: Entropy,
         sender: Sender,
         meter: Meter,
+        policies: Callable[[], PolicyBook],
         retry_after_cap_ms: int,
         idle: Callable[[Work], bool],
         settle: Callable[[Work, steps.Emits, steps.MaybeEntry], None],
@@ -44,6 +46,7 @@ class Attempts:
         self._entropy = entropy
         self._sender = sender
         self._meter = meter
+        self._policies = policies
         self._retry_after_cap_ms = retry_after_cap_ms
         self._idle = idle
         self._settle = settle
@@ -86,11 +89,14 @@ class Attempts:
             self._meter.observe("due_lateness_seconds", max(0, self._clock.now_ms() - delivery.due_at_ms) / 1000)
         exchange = await self._sender.send(delivery)
         now = self._now(delivery.lane)
-        judged = judge(delivery.request, exchange.end)
+        rules = self._policies().how(delivery.lane, delivery.business, delivery.request.policy).answer
+        judged = judge(delivery.request, exchange.end, rules)
         pause_ms = self._pause_ms(exchange, now.ms)
         gate.end(grant, health_of(exchange.end), pause_ms)
         self._meter.count("attempts", label=judged.outcome.value)
-        not_before_ms = now.ms + pause_ms if pause_ms is not None else 0
+        # What the receiver asks of this task alone leaves the lane's other tasks as they are.
+        wait_ms = max(pause_ms or 0, min(judged.wait_ms or 0, self._retry_after_cap_ms))
+        not_before_ms = now.ms + wait_ms if wait_ms else 0
         decision = decide(delivery, judged, now.ms, self._entropy.unit(), not_before_ms)
         self._settle(work, *steps.attempted(work, delivery, exchange, judged, decision, now))
 

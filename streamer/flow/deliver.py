@@ -105,6 +105,7 @@ class Deliver:
             entropy=entropy,
             sender=sender,
             meter=meter,
+            policies=policies,
             retry_after_cap_ms=limits.retry_after_cap_ms,
             idle=self._idle,
             settle=self._settle,

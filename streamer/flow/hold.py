@@ -16,7 +16,7 @@ ROUND_MS = 50
 RELEASE_AT_ONCE = 100
 #: After a release hold rests: what falls due meanwhile leaves together, and costs deliver one turn. Thousands that were put
 #: off in one second come back in one, and in between those have a turn that are to be sent now.
-_REST_MS = 25
+REST_MS = 25
 
 Place = tuple[str, int]
 """A partition of a tier: the tier's name, and the number."""
@@ -83,7 +83,7 @@ class Hold:
         else:
             await self._clock.sleep_ms(wait_ms)
         if await self._release(self._clock.now_ms()):
-            await self._clock.sleep_ms(_REST_MS)
+            await self._clock.sleep_ms(REST_MS)
 
     def held(self) -> Mapping[Place, int]:
         """Return how many records are kept in hand, by partition."""

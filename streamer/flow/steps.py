@@ -45,7 +45,7 @@ def attempted(
 ) -> Step:
     """Return what follows from an attempt: an end, or a retry on the tier that fits its due time."""
     if isinstance(decision, Finish):
-        because = Because(judged.rule, results.DECIDED_BY, reason=decision.reason)
+        because = Because(judged.rule, results.DECIDED_BY, reason=decision.reason, detail=judged.detail)
         result = results.of_attempt(
             delivery, exchange, judged.outcome, judged.error_type, decision.state, because, now.ms
         )
@@ -59,7 +59,7 @@ def attempted(
         command_id=delivery.command_id,
     )
     laid, tier = lay(again, work.owned.number, now)
-    because = Because(judged.rule, results.DECIDED_BY, reason="retry", tier=tier, due_at_ms=decision.due_at_ms)
+    because = Because(judged.rule, results.DECIDED_BY, "retry", tier, decision.due_at_ms, judged.detail)
     result = results.of_attempt(delivery, exchange, judged.outcome, judged.error_type, State.RETRYING, because, now.ms)
     return (result, laid), entry_for(work, again, State.RETRYING, delivery.attempt, now)
 

@@ -8,8 +8,8 @@ from operator import attrgetter
 from streamer.settings.lanes import BOUNDS
 from streamer.settings.model import Settings
 
-#: Room in a record for all that is not the body: headers, metadata, coordinates.
-ENVELOPE_BYTES = 256 * 1024
+#: Room in a dead letter for all that is not a body: headers, asked for and sent and received, metadata, coordinates.
+ENVELOPE_BYTES = 512 * 1024
 MIN_TIER_MS = 1_000
 MAX_TIERS = 32
 
@@ -22,6 +22,7 @@ def contradictions(settings: Settings) -> list[str]:
         *_of_retries(settings),
         *_of_sizes(settings),
         *_of_redis(settings),
+        *_of_proxy(settings),
         *_of_lanes(settings),
     ]
 
@@ -75,13 +76,19 @@ def _of_retries(settings: Settings) -> Iterator[str]:
         yield (
             f"http.connect_timeout ({http.connect_timeout}) must be at most http.total_timeout ({http.total_timeout})"
         )
+    if http.first_byte_timeout is not None and 0 < http.first_byte_timeout.ms <= http.connect_timeout.ms:
+        yield (
+            f"http.first_byte_timeout ({http.first_byte_timeout}) must be more than http.connect_timeout "
+            f"({http.connect_timeout}), which is a part of it"
+        )
     if http.total_timeout > http.total_timeout_cap:
         yield (
             f"http.total_timeout ({http.total_timeout}) must be at most http.total_timeout_cap "
             f"({http.total_timeout_cap})"
         )
-    for name, timeout in (("connect_timeout", http.connect_timeout), ("total_timeout", http.total_timeout)):
-        if not timeout.ms:
+    for name in ("connect_timeout", "first_byte_timeout", "read_timeout", "total_timeout"):
+        timeout = getattr(http, name)
+        if timeout is not None and not timeout.ms:
             yield f"http.{name} must be more than 0s: no call may last for ever, and none can be over at once"
 
 
@@ -96,6 +103,12 @@ def _of_redis(settings: Settings) -> Iterator[str]:
             yield "redis.cafile needs a redis.url with TLS: rediss:// or sentinels://"
         if redis.sentinel_password is not None and redis.url.master is None:
             yield "redis.sentinel_password needs a redis.url of Sentinels: sentinel:// or sentinels://"
+
+
+def _of_proxy(settings: Settings) -> Iterator[str]:
+    http = settings.http
+    if http.proxy_password is not None and (http.proxy is None or not http.proxy.user):
+        yield "http.proxy_password needs an http.proxy with a user: http://USER@HOST:PORT"
 
 
 def _of_sizes(settings: Settings) -> Iterator[str]:

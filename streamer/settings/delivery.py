@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, SecretStr
 
 from streamer.settings.platform import DAY_MS, MIB
+from streamer.settings.proxy import OptionalProxy
 from streamer.settings.types import (
     Codes,
     Duration,
@@ -15,11 +16,13 @@ from streamer.settings.types import (
     Durations,
     Hosts,
     Networks,
+    OptionalDuration,
     OptionalRate,
     OptionalText,
     Ports,
     Section,
     durations,
+    none_if_empty,
 )
 
 
@@ -89,6 +92,13 @@ class Http(Section):
     """The calls that go out."""
 
     connect_timeout: DurationField = Field(Duration(10_000), description="For the connection, TLS included.")
+    first_byte_timeout: OptionalDuration = Field(
+        None,
+        description="From a call's beginning, its connection included, to its answer's. Empty: as long as the call may take.",
+    )
+    read_timeout: OptionalDuration = Field(
+        None, description="Between two pieces of an answer's body. Empty: as long as the call may take."
+    )
     total_timeout: DurationField = Field(Duration(30_000), description="For the whole call, where a task says nothing.")
     total_timeout_cap: DurationField = Field(Duration(120_000), description="The most that a task may ask for.")
     max_response_bytes: int = Field(
@@ -108,6 +118,14 @@ class Http(Section):
     )
     deny_cidrs: Networks = Field((), description="Networks that are never called, whatever else allows it.")
     ports: Ports = Field((80, 443, 8080, 8443), description="Ports that may be called at public addresses.")
+    proxy: OptionalProxy = Field(
+        None,
+        description='Egress proxy that every call goes through, "http://[USER@]HOST:PORT"; it resolves the names and has to '
+        "judge their addresses. Empty: none, whatever the environment says.",
+    )
+    proxy_password: Annotated[SecretStr | None, BeforeValidator(none_if_empty)] = Field(
+        None, description="Password of the proxy; empty: none. Better set by the environment than in a file."
+    )
     idle_per_domain: int = Field(
         20,
         description="Idle connections kept open per domain; with fewer than domain_concurrency some are opened anew all the time.",

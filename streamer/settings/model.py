@@ -8,6 +8,7 @@ from streamer.settings.delivery import Claims, Http, Limits, Retry, Worker
 from streamer.settings.lanes import Lanes
 from streamer.settings.platform import Broker, Kafka, Log, Topics
 from streamer.settings.redis import Redis
+from streamer.settings.secrets import Masking, Sealing, Secrets
 from streamer.settings.types import Durations, Section, durations
 
 
@@ -26,6 +27,9 @@ class Settings(Section):
     http: Http = Http()
     claims: Claims = Claims()
     limits: Limits = Limits()
+    secrets: Secrets = Secrets()
+    masking: Masking = Masking()
+    sealing: Sealing = Sealing()
     redis: Redis = Redis()
     broker: Broker = Broker()
     log: Log = Log()

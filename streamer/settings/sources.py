@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from streamer.settings.fields import ENV_PREFIX, fields, sections
+from streamer.settings.secrets import ENV_SECRET
 
 #: Names the settings file, and is no setting itself.
 ENV_FILE = "STREAMER_CONFIG"
@@ -63,7 +64,7 @@ def read_environment(environ: Mapping[str, str], found: Found) -> None:
     """Take the variables that begin with STREAMER_; one that is no setting is a typo, and refused."""
     by_name = {setting.env: setting.key for setting in fields().values()}
     for name in sorted(environ):
-        if not name.startswith(ENV_PREFIX) or name == ENV_FILE:
+        if not name.startswith(ENV_PREFIX) or name == ENV_FILE or name.startswith(ENV_SECRET):
             continue
         if name in by_name:
             found.take(by_name[name], _from_text(environ[name]), f"env {name}")

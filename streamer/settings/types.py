@@ -86,6 +86,7 @@ def none_if_empty(value: Any) -> Any:
 
 
 DurationField = Annotated[Duration, PlainValidator(_duration), PlainSerializer(str)]
+OptionalDuration = Annotated[DurationField | None, BeforeValidator(none_if_empty)]
 Durations = Annotated[tuple[DurationField, ...], BeforeValidator(_split)]
 Codes = Annotated[tuple[int | str, ...], AfterValidator(_codes), BeforeValidator(_split)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]

@@ -15,6 +15,7 @@ from streamer.core.command import Command, Verb
 from streamer.core.delivery import Delivery
 from streamer.wire.delivery_record import delivery_of, encode_delivery
 from streamer.wire.instants import format_instant, parse_instant
+from streamer.wire.sealed import Sealer
 from streamer.wire.unreadable import UnreadableRecord
 
 VERSION = 1
@@ -25,7 +26,7 @@ _GENERATIONS = range(1, 1 << 31)
 _LONGEST = 255
 
 
-def encode_command(command: Command) -> bytes:
+def encode_command(command: Command, sealer: Sealer | None = None) -> bytes:
     """Return the command as the record's value."""
     record: dict[str, Any] = {
         "v": VERSION,
@@ -41,11 +42,11 @@ def encode_command(command: Command) -> bytes:
     if command.force:
         record["force"] = True
     if command.delivery is not None:
-        record["delivery"] = orjson.Fragment(encode_delivery(command.delivery))
+        record["delivery"] = orjson.Fragment(encode_delivery(command.delivery, sealer))
     return orjson.dumps(record)
 
 
-def decode_command(value: bytes | None) -> Command:
+def decode_command(value: bytes | None, sealer: Sealer | None = None) -> Command:
     """Return the command; UnreadableRecord names the field and what is allowed."""
     try:
         record = orjson.loads(value or b"")
@@ -64,7 +65,7 @@ def decode_command(value: bytes | None) -> Command:
         task_id=task_id,
         lane=_text(record, "lane"),
         expect_generation=_generation(record),
-        delivery=_delivery(record, verb, task_id),
+        delivery=_delivery(record, verb, task_id, sealer),
         by=_text(record, "by"),
         at_ms=_at_ms(record),
         force=_force(record),
@@ -97,7 +98,7 @@ def _generation(record: dict[str, Any]) -> int | None:
     return generation
 
 
-def _delivery(record: dict[str, Any], verb: Verb, task_id: str) -> Delivery | None:
+def _delivery(record: dict[str, Any], verb: Verb, task_id: str, sealer: Sealer | None) -> Delivery | None:
     raw = record.get("delivery")
     if verb is Verb.CANCEL:
         if raw is not None:
@@ -106,7 +107,7 @@ def _delivery(record: dict[str, Any], verb: Verb, task_id: str) -> Delivery | No
     if raw is None:
         raise UnreadableRecord("delivery", f"delivery is required: {verb} carries the whole task as it shall go on")
     try:
-        delivery = delivery_of(raw)
+        delivery = delivery_of(raw, sealer)
     except UnreadableRecord as error:
         raise UnreadableRecord(f"delivery.{error.field}" if error.field else "delivery", error.reason) from None
     if delivery.task_id != task_id:

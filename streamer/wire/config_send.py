@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
+from streamer.core.answer_rules import check_pointer
 from streamer.core.domain_name import parse_domain
+from streamer.core.lane_key import lane_key
 from streamer.core.send_policy import (
     AnswerRule,
     Auth,
@@ -25,6 +27,7 @@ from streamer.wire.config_send_model import (
 from streamer.wire.header_rules import check_headers
 from streamer.wire.instants import parse_instant
 from streamer.wire.request_policy import read_codes
+from streamer.wire.secret_rules import check_secrets_of
 from streamer.wire.unreadable import UnreadableRecord
 
 Pairs = tuple[tuple[str, str], ...]
@@ -36,6 +39,7 @@ def read_headers(record: dict[str, str] | None) -> Pairs | None:
         return None
     pairs = tuple(record.items())
     check_headers(pairs)
+    check_secrets_of(pairs)
     return pairs
 
 
@@ -61,6 +65,11 @@ def read_auth(record: AuthRecord | None) -> Auth | None:
     if record.type == "basic" and ":" in (record.user or ""):
         # RFC 7617 §2: what is behind the first colon would be read as the password.
         raise UnreadableRecord("auth.user", "auth.user may have no colon with type basic")
+    if record.token_url is not None:
+        try:
+            lane_key(record.token_url)
+        except ValueError as error:
+            raise UnreadableRecord("auth.token_url", f"auth.token_url {error}") from None
     return Auth(
         AuthKind(record.type),
         record.secret,
@@ -130,6 +139,11 @@ def _rule(place: str, record: AnswerRuleRecord) -> AnswerRule:
         raise UnreadableRecord("answer", f"{place}: {given[0][0]} looks at the whole text, and does not go with json")
     if not of_json and (not given or given[0][1]):
         raise UnreadableRecord("answer", f"{place} must have json (with is, is_not or neither), contains or lacks")
+    if record.json_pointer is not None:
+        try:
+            check_pointer(record.json_pointer)
+        except ValueError as error:
+            raise UnreadableRecord("answer", f"{place}.json: {error}") from None
     return AnswerRule(
         Meaning(record.then),
         read_codes("answer", record.codes),

@@ -8,11 +8,12 @@ from streamer.core.command import Command
 from streamer.core.emit import LaneSignal
 from streamer.wire.command_record import decode_command
 from streamer.wire.lane_record import SIGNAL, signal_of
+from streamer.wire.sealed import Sealer
 
 _MARK = f'"{SIGNAL}"'.encode()
 
 
-def decode_control(value: bytes | None) -> Command | LaneSignal:
+def decode_control(value: bytes | None, sealer: Sealer | None = None) -> Command | LaneSignal:
     """Return the command or signal; UnreadableRecord names the field and what is allowed."""
     # A command's body may hold these bytes too: only the parsed record tells.
     if value and _MARK in value:
@@ -22,4 +23,4 @@ def decode_control(value: bytes | None) -> Command | LaneSignal:
             record = None
         if type(record) is dict and record.get("kind") == SIGNAL:
             return signal_of(record)
-    return decode_command(value)
+    return decode_command(value, sealer)

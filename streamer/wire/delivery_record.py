@@ -22,6 +22,7 @@ from streamer.core.delivery import Delivery, Origin, Why
 from streamer.wire.normal_request import FIELDS as REQUEST_FIELDS
 from streamer.wire.normal_request import RANGES as REQUEST_RANGES
 from streamer.wire.normal_request import put_request, take_request
+from streamer.wire.sealed import FIELD, Sealer, open_request, seal_request
 from streamer.wire.unreadable import UnreadableRecord
 
 VERSION = 1
@@ -46,7 +47,7 @@ _PARTITION, _OFFSET, _TIMESTAMP = range(1 << 16), range(1 << 48), range(-(1 << 6
 _WHYS = {why.value: why for why in Why}
 
 
-def encode_delivery(delivery: Delivery) -> bytes:
+def encode_delivery(delivery: Delivery, sealer: Sealer | None = None) -> bytes:
     """Return the delivery as the record's value."""
     origin = delivery.origin
     record: dict[str, Any] = {
@@ -85,24 +86,28 @@ def encode_delivery(delivery: Delivery) -> bytes:
     if delivery.revision:
         record["rv"] = delivery.revision
     put_request(record, delivery.request)
+    if sealer is not None:
+        seal_request(record, sealer)
     return orjson.dumps(record)
 
 
-def decode_delivery(value: bytes | None) -> Delivery:
-    """Return the delivery; UnreadableRecord names the field and what is wrong with it."""
+def decode_delivery(value: bytes | None, sealer: Sealer | None = None) -> Delivery:
+    """Return the delivery; UnreadableRecord names the field and what is wrong with it, KeyMissing a key that is not here."""
     if not value:
         raise UnreadableRecord(None, "the record has no value; a delivery is a JSON object")
     try:
         record = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise UnreadableRecord(None, f"the record is no JSON: {error}") from None
-    return delivery_of(record)
+    return delivery_of(record, sealer)
 
 
-def delivery_of(record: Any) -> Delivery:
+def delivery_of(record: Any, sealer: Sealer | None = None) -> Delivery:
     """Return the delivery that stands, already parsed, in another record."""
     if type(record) is not dict:
         raise UnreadableRecord(None, "a delivery must be a JSON object")
+    if FIELD in record:
+        open_request(record, sealer)
     _check(record)
     get = record.get
     try:

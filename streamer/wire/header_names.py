@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TRACEPARENT = "traceparent"
+TRACESTATE = "tracestate"
 VERSION = "v"
 TASK = "task"
 DUE_AT_MS = "due_at_ms"
@@ -26,8 +27,14 @@ class KafkaHeader:
 HEADERS = (
     KafkaHeader(
         TRACEPARENT,
-        ("requests", "results"),
-        "W3C trace context: read from a request, carried into its call and results; ignored when malformed.",
+        ("requests", "results", "dead-letter"),
+        "W3C trace context: read from a request, ignored when malformed, carried into its call, results and dead letter. "
+        "Where the producer sent none it is made of the task's id.",
+    ),
+    KafkaHeader(
+        TRACESTATE,
+        ("requests",),
+        "W3C trace context beside `traceparent`: carried into the call; ignored when malformed.",
     ),
     KafkaHeader(
         VERSION,

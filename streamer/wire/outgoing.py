@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from streamer.core.delivery import trace_of
 from streamer.core.emit import (
     Claim,
     DeadLetterOf,
@@ -26,10 +27,16 @@ from streamer.wire.dead_letter_record import encode_dead_letter
 from streamer.wire.delivery_headers import claim_headers, delivery_headers
 from streamer.wire.delivery_record import encode_delivery
 from streamer.wire.firing import encode_firing
-from streamer.wire.header_names import VERSION
+from streamer.wire.header_names import TRACEPARENT, VERSION
 from streamer.wire.lane_record import encode_figures, encode_signal, lane_name
+from streamer.wire.masking import USUAL, Masking
 from streamer.wire.result_record import encode_result, result_headers
+from streamer.wire.sealed import Sealer
 from streamer.wire.topics import Topics
+
+RECORD_OVERHEAD_BYTES = 4 * 1024
+"""Kafka counts a record's key, headers and lengths as well as its value."""
+_MOST_KEY_BYTES = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,11 @@ class Encoder:
     task is only written by us, so that a cheap hash of the id serves as well as Kafka's own.
     """
 
-    def __init__(self, topics: Topics) -> None:
+    def __init__(self, topics: Topics, masking: Masking = USUAL, sealer: Sealer | None = None) -> None:
+        """Take the topics, what is masked in what people read, and what encrypts requests where they are to be encrypted."""
+        self._sealer = sealer
         self._topics = topics
+        self._masking = masking
         self._partitions = topics.partitions
 
     def __call__(self, emit: Emit) -> OutRecord:
@@ -59,9 +69,8 @@ class Encoder:
         match emit:
             case ResultOf():
                 key = emit.task_id.encode()
-                return OutRecord(
-                    self._topics.results, encode_result(emit), key, self._by_task(key), result_headers(emit)
-                )
+                value = encode_result(emit, self._masking)
+                return OutRecord(self._topics.results, value, key, self._by_task(key), result_headers(emit))
             case FirstPass():
                 return self._on_lane(self._topics.deliveries, emit)
             case Due():
@@ -71,16 +80,19 @@ class Encoder:
                 key = emit.delivery.lane.encode()
                 partition = self._lane_partition(emit.partition, emit.delivery.lane, emit.delivery.shard)
                 topic = self._topics.retry(emit.tier)
-                return OutRecord(topic, encode_delivery(emit.delivery), key, partition, headers)
+                return OutRecord(topic, encode_delivery(emit.delivery, self._sealer), key, partition, headers)
             case Claim():
                 key = emit.delivery.task_id.encode()
-                value = encode_delivery(emit.delivery)
+                value = encode_delivery(emit.delivery, self._sealer)
                 return OutRecord(self._topics.claims, value, key, self._by_task(key), claim_headers(emit))
             case DeadLetterOf():
                 key = emit.delivery.task_id.encode()
-                return self._dead(emit, key, self._by_task(key))
+                trace = (TRACEPARENT, trace_of(emit.delivery).encode())
+                return self._dead(emit, key, self._by_task(key), trace)
             case UnreadableOf():
-                return self._dead(emit, emit.key, emit.partition % self._partitions)
+                # The letter holds the key; a huge one beside it would be too much.
+                short = emit.key if len(emit.key or b"") <= _MOST_KEY_BYTES else None
+                return self._dead(emit, short, emit.partition % self._partitions)
             case LaneSignal():
                 key = emit.lane.encode()
                 return OutRecord(self._topics.control, encode_signal(emit), key, emit.partition, [(VERSION, b"1")])
@@ -96,10 +108,15 @@ class Encoder:
         given = emit.partition if isinstance(emit, Due) else None
         partition = self._lane_partition(given, delivery.lane, delivery.shard)
         key = delivery.lane.encode()
-        return OutRecord(topic, encode_delivery(delivery), key, partition, delivery_headers(delivery))
+        return OutRecord(topic, encode_delivery(delivery, self._sealer), key, partition, delivery_headers(delivery))
 
-    def _dead(self, emit: DeadLetterOf | UnreadableOf, key: bytes | None, partition: int) -> OutRecord:
-        return OutRecord(self._topics.dead_letter, encode_dead_letter(emit), key, partition, [(VERSION, b"1")])
+    def _dead(
+        self, emit: DeadLetterOf | UnreadableOf, key: bytes | None, partition: int, *more: tuple[str, bytes]
+    ) -> OutRecord:
+        headers = [(VERSION, b"1"), *more]
+        most_bytes = self._topics.max_message_bytes - RECORD_OVERHEAD_BYTES
+        value = encode_dead_letter(emit, most_bytes, self._masking, self._sealer)
+        return OutRecord(self._topics.dead_letter, value, key, partition, headers)
 
     def _lane_partition(self, partition: int | None, lane: str, shard: int) -> int:
         return partition if partition is not None else partition_of(lane, self._partitions, shard)

@@ -1,67 +1,116 @@
-"""The body of a request record, from whichever of the four body fields is given, and its content type."""
+"""The body of a request record, from whichever of its body fields is given, and its content type."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import orjson
 
 from streamer.wire.body_text import from_base64
 from streamer.wire.limits import Limits
-from streamer.wire.request_model import RequestRecord
+from streamer.wire.multipart import Part, encode_multipart
+from streamer.wire.request_model import PartRecord, RequestRecord
 from streamer.wire.unreadable import UnreadableRecord
 
 _DIGITS = re.compile(rb"[0-9]{19,}(?![0-9.eE])")
 _LARGEST = b"%d" % (2**63 - 1)
 _NESTING = 250
 
+BODY_FIELDS = ("body", "json", "form", "body_base64", "multipart")
+_TEXT, _JSON, _BYTES = "text/plain; charset=utf-8", "application/json", "application/octet-stream"
+#: What XML says of itself; of other text nothing can be told. The charset is ours, since we write the bytes (RFC 7303 §3).
+_XML_BEGINS, _XML = "<?xml", "application/xml; charset=utf-8"
 
-def read_body(record: RequestRecord, value: bytes, limits: Limits) -> tuple[bytes, str | None]:
-    """Return the body's bytes and its default content type; no bytes and None when there is no body.
 
-    ``value`` is the record as it came, to find numbers that JSON readers would round.
+class Body(NamedTuple):
+    """The bytes, and the content type that goes with them where the request names none; None without a body.
+
+    ``framed`` is True where the content type tells how the bytes were put together, so that no default may replace it.
     """
-    body, content_type = b"", None
-    given = [
-        field
-        for field, content in (
-            ("body", record.body),
-            ("json", record.json_body),
-            ("form", record.form),
-            ("body_base64", record.body_base64),
-        )
-        if content is not None
-    ]
-    if len(given) > 1:
-        raise UnreadableRecord(
-            given[1],
-            f"{given[1]} and {given[0]} are both given; one of body, json, form, body_base64 is allowed",
-        )
+
+    content: bytes = b""
+    content_type: str | None = None
+    framed: bool = False
+
+
+NO_BODY = Body()
+
+
+def read_body(record: RequestRecord, value: bytes, limits: Limits) -> Body:
+    """Return the body; ``value`` is the record as it came, to find numbers that JSON readers would round."""
+    field = _given(record)
+    if field is None:
+        return NO_BODY
+    body = _read(record, value)
+    if len(body.content) > limits.body_bytes:
+        raise UnreadableRecord(field, f"{field} is {len(body.content)} bytes; at most {limits.body_bytes} are allowed")
+    return body
+
+
+def _given(record: RequestRecord) -> str | None:
+    given = None
+    contents = (record.body, record.json_body, record.form, record.body_base64, record.multipart)
+    for field, content in zip(BODY_FIELDS, contents, strict=True):
+        if content is None:
+            continue
+        if given is not None:
+            raise UnreadableRecord(
+                field, f"{field} and {given} are both given; one of {', '.join(BODY_FIELDS)} is allowed"
+            )
+        given = field
+    return given
+
+
+def _read(record: RequestRecord, value: bytes) -> Body:
     if record.json_body is not None:
-        body, content_type = _json(record.json_body, value), "application/json"
-    elif record.body is not None:
-        body, content_type = record.body.encode(), "text/plain; charset=utf-8"
-    elif record.form is not None:
-        body, content_type = urlencode(record.form, doseq=True).encode(), "application/x-www-form-urlencoded"
+        return Body(_json("json", record.json_body, value), _JSON)
+    if record.body is not None:
+        return Body(record.body.encode(), _XML if record.body.startswith(_XML_BEGINS) else _TEXT)
+    if record.form is not None:
+        return Body(urlencode(record.form, doseq=True).encode(), "application/x-www-form-urlencoded", True)
+    if record.multipart is not None:
+        return Body(*encode_multipart([_part(part, value) for part in record.multipart]), True)
+    return Body(_base64("body_base64", record.body_base64 or ""), _BYTES)
+
+
+def _part(record: PartRecord, value: bytes) -> Part:
+    for field, text in (("name", record.name), ("filename", record.filename)):
+        if text is not None and not _fits_a_header(text):
+            raise UnreadableRecord(f"multipart.{field}", f"multipart.{field} must not have control characters")
+    given = [record.body is not None, record.body_base64 is not None, record.json_body is not None]
+    if sum(given) != 1:
+        raise UnreadableRecord(
+            "multipart", f"multipart: the part {record.name[:60]!a} must have one of body, body_base64, json"
+        )
+    content_type: str | None
+    if record.json_body is not None:
+        content, content_type = _json("multipart.json", record.json_body, value), _JSON
     elif record.body_base64 is not None:
-        body, content_type = _base64(record.body_base64), "application/octet-stream"
-    if len(body) > limits.body_bytes:
-        raise UnreadableRecord(given[0], f"{given[0]} is {len(body)} bytes; at most {limits.body_bytes} are allowed")
-    return body, content_type
+        content, content_type = _base64("multipart.body_base64", record.body_base64), _BYTES
+    else:
+        # A field of a form has no type of its own, or receivers take it for a file (RFC 7578 §4.4).
+        content, content_type = (record.body or "").encode(), _TEXT if record.filename is not None else None
+    return Part(record.name, content, record.filename, record.content_type or content_type)
 
 
-def _json(content: Any, value: bytes) -> bytes:
+def _fits_a_header(text: str) -> bool:
+    return not any(character < " " or character == "\x7f" for character in text)
+
+
+def _json(field: str, content: Any, value: bytes) -> bytes:
     if _has_long_number(value) and _has_huge_float(content):
         # The reader has made a float of it; sent on, it would be another number than the caller wrote.
         raise UnreadableRecord(
-            "json", "json has a number of more than 64 bits; write it as text, or send the JSON as body"
+            field, f"{field} has a number of more than 64 bits; write it as text, or send the JSON as body"
         )
     try:
         return orjson.dumps(content)
     except TypeError:
-        raise UnreadableRecord("json", f"json is nested deeper than {_NESTING} levels; send the JSON as body") from None
+        raise UnreadableRecord(
+            field, f"{field} is nested deeper than {_NESTING} levels; send the JSON as body"
+        ) from None
 
 
 def _has_long_number(value: bytes) -> bool:
@@ -81,8 +130,8 @@ def _has_huge_float(content: Any) -> bool:
     return False
 
 
-def _base64(text: str) -> bytes:
+def _base64(field: str, text: str) -> bytes:
     try:
         return from_base64(text)
     except ValueError:
-        raise UnreadableRecord("body_base64", "body_base64 must be base64 (RFC 4648 §4, with padding)") from None
+        raise UnreadableRecord(field, f"{field} must be base64 (RFC 4648 §4, with padding)") from None

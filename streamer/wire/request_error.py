@@ -8,13 +8,14 @@ from pydantic import ValidationError
 
 from streamer.core.reading import Refused
 from streamer.wire.model_error import Fields, described
-from streamer.wire.request_model import BackoffRecord, RequestRecord, RetryRecord
+from streamer.wire.request_model import BackoffRecord, PartRecord, RequestRecord, RetryRecord
 
 #: Dotted path of every field → what it must be.
 ALLOWED = {
     **described(RequestRecord),
     **described(RetryRecord, "retry."),
     **described(BackoffRecord, "retry.backoff."),
+    **described(PartRecord, "multipart."),
 }
 NAMES = frozenset(path for path in ALLOWED if "." not in path)
 

@@ -14,6 +14,8 @@ from streamer.wire.header_rules import MAX_HEADERS
 
 MAX_URL_BYTES = 8192
 _CODE = r"^(?:[1-5](?:[xX]{2}|[0-9]{2})|[1-5][0-9]{2} ?- ?[1-5][0-9]{2})$"
+# A type, a subtype and parameters (RFC 9110 §8.3.1): nothing that could end a part's header.
+_MEDIA_TYPE = r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:[ \t]*;[\t\x20-\x7e]*)?$"
 
 Duration = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1, max_length=40)]
 Instant = Annotated[str, Field(max_length=40)]
@@ -59,6 +61,25 @@ class RetryRecord(BaseModel):
     fatal_codes: Codes | None = Field(None, description=_CODES)
 
 
+class PartRecord(BaseModel):
+    """One part of a multipart body: a field of a form, or a file."""
+
+    model_config = _STRICT
+
+    name: Annotated[str, Field(min_length=1, max_length=255)] = Field(
+        description="1 to 255 characters without control characters, the field's name"
+    )
+    filename: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
+        None, description="1 to 255 characters without control characters; makes the part a file"
+    )
+    content_type: Annotated[str, Field(pattern=_MEDIA_TYPE, max_length=255)] | None = Field(
+        None, description='a media type: "image/png", "text/plain; charset=utf-8"'
+    )
+    body: str | None = Field(None, description="text")
+    body_base64: str | None = Field(None, description="base64 text (RFC 4648 §4, with padding)")
+    json_body: Any = Field(None, alias="json", description="any JSON value but null")
+
+
 class RequestRecord(BaseModel):
     """A request: send this, once it is due, until it succeeds or its policy ends."""
 
@@ -93,6 +114,9 @@ class RequestRecord(BaseModel):
         None, description="an object of name and text, or name and list of texts"
     )
     body_base64: str | None = Field(None, description="base64 text (RFC 4648 §4, with padding)")
+    multipart: Annotated[list[PartRecord], Field(min_length=1, max_length=64)] | None = Field(
+        None, description="a list of 1 to 64 objects with name and one of body, body_base64, json: a form with files"
+    )
     timeout_ms: Annotated[int, Field(ge=1)] | None = Field(
         None, description="a whole number of ms from 1, default 30000"
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -13,20 +11,19 @@ from streamer.core.lane_key import lane_key
 from streamer.core.policy_book import NOTHING_FILLED, PolicyBook
 from streamer.core.reading import Accepted, Refused
 from streamer.core.request import Request
-from streamer.wire.header_names import TRACEPARENT
-from streamer.wire.header_rules import check_headers
+from streamer.wire.header_rules import check_headers, with_missing
 from streamer.wire.instants import parse_instant
 from streamer.wire.limits import Limits
-from streamer.wire.request_body import read_body
+from streamer.wire.request_body import Body, read_body
 from streamer.wire.request_error import NAMES, refusal, unknown_field
 from streamer.wire.request_model import MAX_URL_BYTES, RequestRecord
 from streamer.wire.request_policy import filled_retry, read_codes, read_policy, read_wait
+from streamer.wire.secret_rules import check_secrets
+from streamer.wire.trace_context import KafkaHeaders, Pairs, trace_of_record
 from streamer.wire.unreadable import UnreadableRecord
 
-KafkaHeaders = Sequence[tuple[str, bytes | None]]
-
 _SHOWN_POLICIES = 5
-_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_CONTENT_TYPE = "content-type"
 # The model's compiled validator: the classmethod around it costs half a microsecond a record.
 _validate = RequestRecord.__pydantic_validator__.validate_python
 
@@ -59,7 +56,7 @@ def read_request(
     if len(data) > len(NAMES) and (unknown := unknown_field(data)):
         return unknown
     try:
-        return _accept(_validate(data), value, _traceparent(headers), limits, now_ms, book)
+        return _accept(_validate(data), value, headers, limits, now_ms, book)
     except ValidationError as error:
         return refusal(error)
     except UnreadableRecord as error:
@@ -69,7 +66,7 @@ def read_request(
 def _accept(
     record: RequestRecord,
     value: bytes,
-    traceparent: str | None,
+    kafka: KafkaHeaders,
     limits: Limits,
     now_ms: int,
     book: PolicyBook | None,
@@ -78,14 +75,17 @@ def _accept(
         _check_business_id(record)
     if record.policy is not None and book is not None and not book.has_policy(record.policy):
         raise UnreadableRecord("policy", _unknown_policy(record.policy, book))
-    content = _content(record, value, limits)
     business, lane = record.business or limits.business, _lane(record.url)
     fill = NOTHING_FILLED if book is None else book.fill(lane, business, record.policy)
+    body = read_body(record, value, limits)
+    traceparent, headers = trace_of_record(kafka, _headers(record, body, fill.headers))
+    check_secrets(record.url, headers)
     usual = limits.retry if fill is NOTHING_FILLED else filled_retry(fill, limits)
     request = Request(
         record.url,
         record.method or "POST",
-        *content,
+        headers,
+        body.content,
         _timeout(record.timeout_ms, fill.timeout_ms, limits),
         usual if record.retry is None else read_policy(record.retry, limits, usual),
         read_codes("success_codes", record.success_codes) or fill.success_codes,
@@ -114,16 +114,33 @@ def _check_business_id(record: RequestRecord) -> None:
         raise UnreadableRecord("business_id", "business_id must be 1 to 255 printable characters")
 
 
-def _content(record: RequestRecord, value: bytes, limits: Limits) -> tuple[tuple[tuple[str, str], ...], bytes]:
-    body, content_type = read_body(record, value, limits)
-    headers: tuple[tuple[str, str], ...] = ()
+def _headers(record: RequestRecord, body: Body, filled: Pairs | None) -> Pairs:
+    """Return the request's headers, then those that `config` adds, then the body's content type where nobody names one."""
+    headers: Pairs = ()
     if record.headers:
         pairs: Any = record.headers.items() if isinstance(record.headers, dict) else map(tuple, record.headers)
         headers = tuple(pairs)
         check_headers(headers)
-    if content_type and not any(name.lower() == "content-type" for name, _ in headers):
-        headers = (*headers, ("Content-Type", content_type))
-    return headers, body
+    if filled:
+        headers = _with_filled(headers, body, filled)
+    if body.content_type is None:
+        return headers
+    if any(name.lower() == _CONTENT_TYPE for name, _ in headers):
+        if record.multipart is not None:
+            raise UnreadableRecord(
+                "headers", "headers may not set Content-Type beside multipart: it names the boundary, which is ours"
+            )
+        return headers
+    return (*headers, ("Content-Type", body.content_type))
+
+
+def _with_filled(headers: Pairs, body: Body, filled: Pairs) -> Pairs:
+    if body.content_type is None or body.framed:
+        # A default says what usual bodies are. There is none here, or one whose own type must stay with it.
+        filled = tuple([pair for pair in filled if pair[0].lower() != _CONTENT_TYPE])
+    together = with_missing(headers, filled)
+    check_headers(together)
+    return together
 
 
 def _timeout(written_ms: int | None, filled_ms: int | None, limits: Limits) -> int:
@@ -162,10 +179,3 @@ def _lane(url: str) -> str:
         return lane_key(url)
     except ValueError as error:
         raise UnreadableRecord("url", f"url {error}") from None
-
-
-def _traceparent(headers: KafkaHeaders) -> str | None:
-    for name, raw in headers:
-        if name == TRACEPARENT and raw is not None and _TRACEPARENT.match(raw):
-            return raw.decode("ascii")
-    return None

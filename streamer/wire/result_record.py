@@ -1,31 +1,38 @@
 """A result as ``results`` carries it, for people and programs: JSON, version 1, keyed by task id.
 
-A field that does not apply is left out. A body is text where it can be (``body``), else ``body_base64``.
+A field that does not apply is left out. A body is text where it can be (``body``), else ``body_base64``. Whatever comes
+from a peer is bounded here, so that a result fits its topic and a dead letter that holds it too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from streamer.core.delivery import Origin
+from streamer.core.delivery import Origin, trace_of
 from streamer.core.emit import Because, ResultOf
 from streamer.core.identity import event_id
 from streamer.core.outcome import Exchange, Outcome, Response
 from streamer.core.request import Request
 from streamer.wire.body_text import body_text, to_base64
+from streamer.wire.header_cut import cut_headers
 from streamer.wire.header_names import TRACEPARENT
 from streamer.wire.header_names import VERSION as VERSION_HEADER
 from streamer.wire.instants import format_instant
-from streamer.wire.masking import masked
+from streamer.wire.masking import MASK, USUAL, Masking
 from streamer.wire.unreadable import UnreadableRecord
 
 VERSION = 1
+#: The most of a peer's or the client's own words.
+MOST_WORDS = 8_192
+#: To so many bytes masks may lengthen a body; beyond they may not.
+_ROOM_FOR_MASKS = 128 * 1024
 
 
-def encode_result(result: ResultOf) -> bytes:
+def encode_result(result: ResultOf, masking: Masking = USUAL) -> bytes:
     """Return the result as the record's value."""
     record: dict[str, Any] = {
         "v": VERSION,
@@ -37,7 +44,7 @@ def encode_result(result: ResultOf) -> bytes:
         "outcome": result.outcome,
         "final": result.final,
         "at": format_instant(result.at_ms),
-        "why": _why(result.because),
+        "why": _why(result.because, masking),
     }
     if result.state is not None:
         record["state"] = result.state.word
@@ -58,17 +65,17 @@ def encode_result(result: ResultOf) -> bytes:
     if origin is not None:
         record["origin"] = origin_record(origin)
     if (exchange := result.exchange) is not None:
-        _put_exchange(record, exchange)
+        _put_exchange(record, exchange, masking)
         if delivery is not None:
-            record["request"] = _request(delivery.request, exchange)
+            record["request"] = _request(delivery.request, exchange, masking)
     return dump(record)
 
 
 def result_headers(result: ResultOf) -> list[tuple[str, bytes]]:
     """Return the Kafka headers of a result."""
     headers = [(VERSION_HEADER, b"%d" % VERSION)]
-    if result.delivery is not None and result.delivery.request.traceparent is not None:
-        headers.append((TRACEPARENT, result.delivery.request.traceparent.encode()))
+    if result.delivery is not None:
+        headers.append((TRACEPARENT, trace_of(result.delivery).encode()))
     return headers
 
 
@@ -115,7 +122,7 @@ def _event_id(result: ResultOf) -> str:
     return event_id(result.task_id, result.generation, result.attempt, result.outcome, salt)
 
 
-def _why(because: Because) -> dict[str, Any]:
+def _why(because: Because, masking: Masking) -> dict[str, Any]:
     why: dict[str, Any] = {"rule": because.rule, "decided_by": because.decided_by}
     if because.reason is not None:
         why["reason"] = because.reason
@@ -124,40 +131,69 @@ def _why(because: Because) -> dict[str, Any]:
     if because.due_at_ms is not None:
         why["due_at"] = format_instant(because.due_at_ms)
     if because.detail is not None:
-        why["detail"] = because.detail
+        # A URL that a redirect led to, or that the client complained of.
+        why["detail"] = masking.shown_url(because.detail[:MOST_WORDS])
     return why
 
 
-def _put_exchange(record: dict[str, Any], exchange: Exchange) -> None:
+def _put_exchange(record: dict[str, Any], exchange: Exchange, masking: Masking) -> None:
     record["started_at"] = format_instant(exchange.started_at_ms)
     record["duration_ms"] = round(exchange.duration_ms, 3)
     if exchange.address is not None:
         record["address"] = exchange.address
     end = exchange.end
     if not isinstance(end, Response):
-        record["error"] = end.message
+        record["error"] = masking.shown_url(end.message[:MOST_WORDS])
         return
     record["status"] = end.status
-    record["headers"] = masked(end.headers)
+    _put_headers(record, end.headers, masking)
     record["body_bytes"] = end.body_bytes
     record["truncated"] = end.truncated
+    if end.unpacked is not None:
+        record["unpacked"] = end.unpacked
     if end.http_version:
         record["http_version"] = end.http_version
-    text = body_text(end.body)
+    _put_body(record, end.body, masking)
+
+
+def _put_body(record: dict[str, Any], body: bytes, masking: Masking) -> None:
+    shown = masking.shown_body(body)
+    # A mask may be longer than what it hides, and a peer may send a body of nothing but what is hidden.
+    most = max(len(body), _ROOM_FOR_MASKS)
+    if len(shown) > most:
+        shown = shown[:most]
+        record["truncated"] = True
+    text = body_text(shown)
     if text is None:
-        record["body_base64"] = to_base64(end.body)
+        record["body_base64"] = to_base64(shown)
     else:
         record["body"] = text
+    if shown:
+        # Of what is shown: a hash of what is hidden would let it be guessed.
+        record["body_hash"] = _hash(shown)
 
 
-def _request(request: Request, exchange: Exchange) -> dict[str, Any]:
-    return {
-        "method": request.method,
-        "url": request.url,
-        "headers": masked(exchange.sent_headers or request.headers),
-        "body_bytes": len(request.body),
-        "body_hash": "sha256:" + sha256(request.body).hexdigest(),
-    }
+def _put_headers(record: dict[str, Any], headers: Sequence[tuple[str, str]], masking: Masking) -> None:
+    kept, cut = cut_headers(headers)
+    record["headers"] = masking.shown_headers(kept)
+    if cut:
+        record["headers_truncated"] = True
+
+
+def _request(request: Request, exchange: Exchange, masking: Masking) -> dict[str, Any]:
+    record: dict[str, Any] = {"method": request.method, "url": masking.shown_url(request.url)}
+    headers = exchange.sent_headers or request.headers
+    if masking.own_headers:
+        own = {name for name, _ in request.headers}
+        headers = tuple([(name, MASK if name in own else value) for name, value in headers])
+    _put_headers(record, headers, masking)
+    record["body_bytes"] = len(request.body)
+    record["body_hash"] = _hash(request.body)
+    return record
+
+
+def _hash(body: bytes) -> str:
+    return "sha256:" + sha256(body).hexdigest()
 
 
 def _printable(item: Any) -> Any:

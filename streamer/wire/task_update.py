@@ -11,12 +11,14 @@ from streamer.core.delivery import Delivery
 from streamer.core.reading import Accepted, Refused
 from streamer.core.request import Request, RetryPolicy
 from streamer.wire.limits import Limits
+from streamer.wire.request_body import BODY_FIELDS
 from streamer.wire.request_reader import read_request
 
 #: What an update may change, by the names that a request record has for it.
 CHANGEABLE = ("url", "headers", "body", "timeout_ms", "retry", "send_at", "expires_at", "priority")
-_BODIES = ("body", "body_base64", "json", "form")
-_NAMES = frozenset((*CHANGEABLE, *_BODIES))
+_NAMES = frozenset((*CHANGEABLE, *BODY_FIELDS))
+#: Bodies that say of themselves what they are.
+_TYPED = frozenset(("json", "form", "multipart"))
 _ANY_URL = "https://example.com/"
 
 
@@ -71,7 +73,7 @@ def _read(changes: bytes, given: dict[str, Any], url: str, limits: Limits, now_m
 
 def _laid_over(delivery: Delivery, given: dict[str, Any], read: Accepted) -> Delivery:
     before, new = delivery.request, read.request
-    has_body = any(name in given for name in _BODIES)
+    has_body = any(name in given for name in BODY_FIELDS)
     request = replace(
         before,
         url=new.url,
@@ -89,7 +91,7 @@ def _laid_over(delivery: Delivery, given: dict[str, Any], read: Accepted) -> Del
 def _headers(before: Request, new: Request, given: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     headers = new.headers
     typed = any(name.lower() == "content-type" for name, _ in before.headers)
-    if typed and not given.keys() & {"json", "form"}:
+    if typed and not given.keys() & _TYPED:
         # Behind those that were given stands a type which says only that the reader knows no better.
         headers = headers[: len(given.get("headers", ()))]
     named = {name.lower() for name, _ in headers}

@@ -29,10 +29,14 @@ TEXT_SUFFIXES = {
     ".ini",
     ".sh",
     ".js",
+    ".mjs",
+    ".go",
+    ".rs",
+    ".java",
     ".html",
     "",
 }
-OWN_DIRECTORIES = [".ci", "bench", "docs", "schemas", "streamer", "tests", "tools"]
+OWN_DIRECTORIES = [".ci", "bench", "docs", "examples", "schemas", "streamer", "tests", "tools"]
 
 
 def project_files() -> list[Path]:

@@ -10,7 +10,7 @@ from tests.architecture.source import modules
 PURE_STDLIB = {
     "__future__", "abc", "array", "base64", "binascii", "bisect", "collections", "collections.abc",
     "dataclasses", "enum", "fractions", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools",
-    "math", "operator", "re", "string", "struct", "types", "typing", "unicodedata", "urllib.parse", "zlib",
+    "json", "math", "operator", "re", "string", "struct", "types", "typing", "unicodedata", "urllib.parse", "zlib",
 }  # fmt: skip
 IMPURE_BUILTINS = {"open", "print", "input", "exec", "eval", "__import__"}
 

@@ -58,3 +58,38 @@ def test_host_that_is_none_is_refused_in_the_settings(doctor: Cli, host: str) ->
     assert run.code != 0
     assert "http.deny_hosts" in run.stderr
     assert "without a port" in run.stderr
+
+
+@pytest.mark.broker
+def test_a_businesss_own_rules_are_read_from_kafka(cli: Cli, tmp_path: Path) -> None:
+    """With a business its record on `config` is judged too; of one without a record that is said."""
+    file = tmp_path / "acme.json"
+    file.write_text(json.dumps({"v": 1, "network": {"only_hosts": ["*.acme.example"], "deny_cidrs": ["9.0.0.0/8"]}}))
+    assert cli("businesses", "limit", "acme", "--file", str(file)).code == 0
+    refused = cli("doctor", "url", "https://1.1.1.1/", "--business", "acme", "--json")
+    assert refused.code == 1
+    assert json.loads(refused.stdout)["checks"][-1] == {
+        "name": "business",
+        "passed": False,
+        "found": "business acme: 1.1.1.1 is not among its network.only_hosts",
+    }
+    assert cli("doctor", "url", "https://1.1.1.1/").code == 0
+    other = cli("doctor", "url", "https://1.1.1.1/", "--business", "other")
+    assert other.code == 0
+    assert "nothing is said of whom business other may call" in other.stdout
+
+
+def test_a_proxy_is_told_of(doctor: Cli) -> None:
+    """Where a proxy resolves the names no name server is asked, and the page says so."""
+    run = doctor("doctor", "url", "https://nowhere.invalid/", STREAMER_HTTP__PROXY="http://proxy.invalid:4750")
+    assert run.code == 0
+    assert "http.proxy" in run.stdout
+
+
+def test_the_own_kafka_is_not_opened(doctor: Cli) -> None:
+    """Its port stays shut in a network that is open."""
+    opened = {"STREAMER_HTTP__ALLOW_PRIVATE": "true", "STREAMER_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:19092"}
+    run = doctor("doctor", "url", "http://127.0.0.1:19092/", **opened)
+    assert run.code == 1
+    assert "our own Kafka or Redis" in run.stdout
+    assert doctor("doctor", "url", "http://127.0.0.1:19093/", **opened).code == 0

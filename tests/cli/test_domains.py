@@ -56,7 +56,24 @@ def test_limits_are_merged_shown_with_their_origin_and_reset(cli: Cli) -> None:
     assert shown(cli, "api.example.com")["concurrency"] == ("20", "settings")
 
 
+def test_headers_are_set_and_shown_without_what_is_secret(cli: Cli) -> None:
+    """Each header is a line of `show`; a value that carries a secret is told nowhere, though it is written."""
+    words = ("--header", "X-A: 1", "--header", "Authorization: Bearer horse", "--header", "X-Api-Key: ${secret:key}")
+    said = cli("domains", "limit", "a.test", *words, "--json")
+    masked = {"X-A": "1", "Authorization": "***", "X-Api-Key": "${secret:key}"}
+    assert said.objects[0]["record"] == {"headers": masked}
+    lines = shown(cli, "a.test")
+    assert {name: lines[f"header {name}"][0] for name in masked} == masked
+    assert lines["header X-A"][1] == "domain a.test"
+    assert "horse" not in cli("domains", "ls").stdout + cli("domains", "ls", "--json").stdout
+    assert cli("businesses", "limit", "acme", "--header", "X-A: 2").code == 0
+    assert "X-A 2" in " ".join(cli("businesses", "show", "acme").stdout.split())
+    assert shown(cli, "a.test", "--business", "acme")["header X-A"] == ("2", "business acme")
+
+
 REFUSED = (
+    (("domains", "limit", "a.test", "--header", "Host: b.test"), "may not set Host: it is made from url"),
+    (("policies", "set", "slow", "--header", "X-A"), '--header must be "Name: value"'),
     (("domains", "limit", "a.test", "--rate", "10"), "rate: '10' is no rate"),
     (("domains", "limit", "a b", "--rate", "1/s"), "no domain"),
     (("domains", "limit", "a.test", "--shards", "30"), "shards is 30; at most 4, the partitions, is allowed"),

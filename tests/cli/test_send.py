@@ -73,7 +73,7 @@ def test_ids_are_those_of_the_tasks(cli: Cli, kafka: RunningKafka, topics: Topic
         ((URL, "--json-body", "null"), 2, "--json-body must not be null"),
         ((URL, "--timeout", "10"), 2, "--timeout: '10' is no duration"),
         ((URL, "--priority", "11"), 1, "priority must be a whole number from 1"),
-        ((URL, "--body", "a", "--form", "b=c"), 1, "one of body, json, form, body_base64 is allowed"),
+        ((URL, "--body", "a", "--form", "b=c"), 1, "one of body, json, form, body_base64, multipart is allowed"),
         (("example.com",), 1, "url must begin with http:// or https://"),
         (("--file", "absent.jsonl"), 1, "--file absent.jsonl: cannot be read: No such file"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -195,11 +196,21 @@ async def test_long_answer_is_cut_to_its_head(stage: Stage, extra: int) -> None:
     assert KEEP_BYTES + min(extra, 1) <= got.body_bytes <= len(body)
 
 
-async def test_silence_is_a_read_timeout(stage: Stage) -> None:
+@pytest.mark.parametrize(("coding", "unpacked"), [("gzip", True), ("gzip, gzip", False), ("br", False)])
+async def test_packed_answer_is_unpacked_where_that_is_known(stage: Stage, coding: str, unpacked: bool) -> None:
+    """One gzip is undone, up to what is kept; anything else stays as it came."""
+    packed = gzip.compress(b"x" * 2 * KEEP_BYTES)
+    answer = Answer(headers=(("content-encoding", coding),), body=packed)
+    got = answer_of(await send(stage, Request(stage.answers(answer))))
+    assert got.body == (b"x" * KEEP_BYTES if unpacked else packed)
+    assert (got.unpacked, got.truncated, got.body_bytes) == (unpacked, unpacked, len(packed))
+
+
+async def test_silence_is_a_first_byte_timeout(stage: Stage) -> None:
     """A target that takes the request and says nothing ends in a timeout that counts as begun."""
     exchange = await send(stage, Request(stage.answers(SILENCE), timeout_ms=200))
     failure = failure_of(exchange)
-    assert (failure.error, failure.begun) == (ErrorType.READ_TIMEOUT, True)
+    assert (failure.error, failure.begun) == (ErrorType.FIRST_BYTE_TIMEOUT, True)
     assert 190 <= exchange.duration_ms < 1_000
     assert len(await stage.arrived(1)) == 1
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-
 import orjson
 import pytest
 
 from streamer.adapters.http.explain import explain
 from streamer.adapters.http.guard import AddressPolicy
-from streamer.adapters.http.sender import PyreqwestSender
 from streamer.core.outcome import ErrorType, Failure
 from streamer.core.reading import Accepted, Refused
-from streamer.core.request import Request
 from streamer.wire.limits import DEFAULT_LIMITS
 from streamer.wire.request_reader import read_request
-from tests.support.receiver import running_receiver
-from tests.support.sending import WallClock, delivery_of
+from tests.support.listener import listening
 from tests.support.ssrf import LEGAL, REFUSED, UrlCase
 
 NOW_MS = 1_790_000_000_000
@@ -62,19 +56,14 @@ def test_record_with_an_unreadable_url_is_refused(case: UrlCase) -> None:
 
 async def test_sender_refuses_every_way_inside_and_calls_nobody() -> None:
     """Whatever reached the sender is refused as blocked before a connection is made; the trap is not hit."""
-    async with running_receiver() as trap:
+    async with listening("127.0.0.1", "::1") as trap:
         # Not among the ports for public addresses: what a parser reads as one is not called either.
-        policy = AddressPolicy()
-        assert trap.server.port not in policy.ports
+        assert trap.port not in AddressPolicy().ports
         for case in REFUSED:
-            url = re.sub(r"(://(?:\[[^\]]*\]|[^/:?#\[]+))(/|$)", rf"\1:{trap.server.port}\2", case.url, count=1)
-            # What the corpus has no name for may yet be one to the client's parser: then it leads inside.
-            known = case if case.leads_to is not None else replace(case, leads_to=("127.0.0.1",))
-            sender = PyreqwestSender(WallClock(), policy, look_up=known.look_up)
-            exchange = await sender.send(delivery_of(Request(url)))
-            await sender.close()
+            url = case.at_port(trap.port)
+            exchange = await case.call(url)
             assert isinstance(exchange.end, Failure), url
             assert not exchange.end.begun, url
             wanted = ErrorType.DNS if case.refused_by == "name" else ErrorType.BLOCKED
             assert exchange.end.error == wanted, (url, exchange.end)
-        assert trap.server.accepted == 0
+        assert trap.accepted == 0

@@ -29,14 +29,17 @@ def test_a_status_says_how_the_target_is(statuses: list[int], health: Health) ->
         (ErrorType.CONNECT, Health.CONNECT_FAILED),
         (ErrorType.TLS, Health.CONNECT_FAILED),
         (ErrorType.CONNECT_TIMEOUT, Health.CONNECT_FAILED),
+        (ErrorType.FIRST_BYTE_TIMEOUT, Health.FAILED),
         (ErrorType.READ_TIMEOUT, Health.FAILED),
+        (ErrorType.TOTAL_TIMEOUT, Health.FAILED),
         (ErrorType.UNKNOWN, Health.FAILED),
         (ErrorType.BLOCKED, Health.NONE),
+        (ErrorType.CREDENTIALS, Health.NONE),
         (ErrorType.CLIENT_ERROR, Health.FAILED),
     ],
 )
 def test_a_failure_says_how_far_the_call_came(error: ErrorType, health: Health) -> None:
-    """What our own guard blocked says nothing; a failure of a kind that senders do not name counts as one."""
+    """What was never sent says nothing; a failure of a kind that senders do not name counts as one."""
     assert health_of(Failure(error, "")) is health
 
 

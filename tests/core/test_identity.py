@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -10,6 +12,7 @@ from streamer.core.identity import (
     claim_key,
     content_hash,
     derived_task_id,
+    derived_traceparent,
     event_id,
     task_digest,
 )
@@ -28,6 +31,14 @@ def test_ids_and_digests_stay_what_they_are() -> None:
     assert claim_key("acme", None, "tsk_1").hex() == "eddba02da45a50129727b21a72129d27"
     assert event_id("tsk_1", 1, 2, "attempt") == "evt_1be80bb36b4005634428828570f0f046"
     assert content_hash(b"POST", b"https://receiver.example/", b"{}").hex() == "b403f6009478ee51"
+
+
+def test_a_trace_is_made_of_the_tasks_id() -> None:
+    """W3C Trace Context 1, sampled; the same whoever reads the record, and another task's is another."""
+    trace = derived_traceparent("tsk_1")
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", trace)
+    assert trace == derived_traceparent("tsk_1") == "00-ccae586fa4cc7071f6df5e96d9ef67cc-f590b74b0c120d39-01"
+    assert derived_traceparent("tsk_2")[:36] != trace[:36]
 
 
 def test_keys_have_the_size_that_the_table_and_claims_store() -> None:

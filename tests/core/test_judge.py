@@ -10,10 +10,13 @@ from streamer.core.codes import Codes, parse_codes
 from streamer.core.judge import FAILURE_ROWS, STATUS_ROWS, judge
 from streamer.core.outcome import ErrorType, Failure, Outcome, Response
 from streamer.core.request import RetryPolicy
+from streamer.core.send_policy import AnswerRule, Meaning
 from tests.core.samples import a_request, codes
 
 CLIENT, SERVER, LIMITED = Outcome.CLIENT_ERROR, Outcome.SERVER_ERROR, Outcome.RATE_LIMITED
 NETWORK, TIMEOUT = Outcome.NETWORK_ERROR, Outcome.TIMEOUT
+
+STOPS = AnswerRule(Meaning.STOP, text="no")
 
 statuses = st.integers(0, 999)
 code_sets = st.none() | st.sets(st.integers(100, 599), max_size=500).map(parse_codes)
@@ -68,7 +71,10 @@ def test_an_answer_by_default(
         (ErrorType.CONNECT, NETWORK, True),
         (ErrorType.TLS, NETWORK, True),
         (ErrorType.CONNECT_TIMEOUT, TIMEOUT, True),
+        (ErrorType.FIRST_BYTE_TIMEOUT, TIMEOUT, True),
         (ErrorType.READ_TIMEOUT, TIMEOUT, True),
+        (ErrorType.TOTAL_TIMEOUT, TIMEOUT, True),
+        (ErrorType.CREDENTIALS, Outcome.CREDENTIALS_ERROR, True),
         (ErrorType.BLOCKED, Outcome.BLOCKED, False),
         (ErrorType.UNKNOWN, NETWORK, True),
     ],
@@ -81,10 +87,16 @@ def test_a_failure_by_default(error: ErrorType, outcome: Outcome, retryable: boo
     assert found.rule == f"default.{error}"
 
 
-def test_every_error_type_comes_from_the_tables() -> None:
-    """No error type is promised that no row gives, and no failure stands in two rows."""
+def test_every_error_type_comes_from_the_tables_or_from_what_an_answer_says() -> None:
+    """No error type is promised that nothing gives, and no failure stands in two rows."""
     given_types = {row.error_type for row in STATUS_ROWS} | {row.error_type for row in FAILURE_ROWS}
-    assert given_types == set(ErrorType)
+    said = {
+        judge(a_request(), Response(200, (("Streamer-Action", "retry"),))).error_type,
+        judge(a_request(), Response(500, (("Streamer-Action", "stop"),))).error_type,
+        judge(a_request(), Response(200, body=b"no"), [STOPS]).error_type,
+    }
+    assert given_types | said == set(ErrorType)
+    assert not given_types & said
     assert len({row.error_type for row in FAILURE_ROWS}) == len(FAILURE_ROWS)
 
 

@@ -10,6 +10,7 @@ from streamer.core.policy_book import PolicyBook
 from streamer.core.policy_view import explain
 from streamer.core.rate import parse_rate
 from streamer.core.request import Backoff, RetryPolicy
+from streamer.core.send_policy import AnswerRule, Auth, AuthKind, Http2, Meaning, SigningKey, Tls
 
 
 def shown(
@@ -87,7 +88,65 @@ def test_retries_are_told_in_words(retry: RetryPolicy, text: str) -> None:
     assert shown(PolicyBook(Policy(retry=retry)), "a.test")["retry"] == (text, "default")
 
 
+def test_headers_that_are_added_are_shown_each() -> None:
+    """A line for each header, from the most specific policy that says any."""
+    book = PolicyBook(
+        Policy(headers=(("X-All", "1"),)), businesses={"acme": Policy(headers=(("X-A", "1"), ("X-B", "2")))}
+    )
+    assert shown(book, "a.test", "acme")["header X-B"] == ("2", "business acme")
+    assert "header X-All" not in shown(book, "a.test", "acme")
+    assert shown(book, "a.test")["header X-All"] == ("1", "default")
+    assert "headers" not in shown(book, "a.test")
+
+
 def test_every_domain_is_shown_as_the_default() -> None:
     """Without a domain the default and the settings are what holds."""
     book = PolicyBook(Policy(concurrency=3), {"*.example.com": Policy(concurrency=4)})
     assert shown(book, "")["concurrency"] == ("3", "default")
+
+
+def test_rules_on_answers_are_shown_by_their_names() -> None:
+    """As results name the rule that fitted, in the words of its condition."""
+    busy = AnswerRule(Meaning.RETRY, pointer="/error/code", values=(4290,))
+    gone = AnswerRule(Meaning.STOP, text="no such account")
+    book = PolicyBook(domains={"a.test": Policy(answer=(busy, gone))})
+    lines = shown(book, "a.test")
+    assert lines["answer.1"] == ("retry when /error/code of the JSON is 4290", "domain a.test")
+    assert lines["answer.2"] == ('stop when the body contains "no such account"', "domain a.test")
+    assert "answer.1" not in shown(book, "b.test")
+
+
+def test_signing_keys_are_shown_by_name_with_their_end() -> None:
+    """The keys of the business go before the domain's; those for other domains are not shown, nor is any value."""
+    own = (SigningKey("new"), SigningKey("old", until_ms=5), SigningKey("else", domain="b.test"))
+    book = PolicyBook(
+        domains={"a.test": Policy(signing=(SigningKey("domain's", domain="*.test"),))},
+        businesses={"acme": Policy(signing=own)},
+    )
+
+    def keys(business: str | None) -> list[tuple[str, str, int | None]]:
+        lines = explain(book, "a.test", business)
+        return [(line.text, line.origin, line.until_ms) for line in lines if line.field == "signing key"]
+
+    assert keys("acme") == [("new", "business acme", None), ("old until", "business acme", 5)]
+    assert keys(None) == [("domain's for *.test", "domain a.test", None)]
+
+
+def test_transport_and_credentials_are_shown_without_secrets() -> None:
+    """Secrets are shown by name; a certificate that is not verified cannot be overlooked."""
+    tls = Tls(verify=False, ca="their-ca", client_certificate="our-cert")
+    auth = Auth(AuthKind.OAUTH2, "door", "me", "https://auth.test/token", "read", "api", ("acme", "other"))
+    book = PolicyBook(
+        Policy(http2=Http2.OFF),
+        {"*.a.test": Policy(tls=tls, auth=auth), "b.test": Policy(auth=Auth(AuthKind.BEARER, "door"), tls=Tls())},
+    )
+    lines = shown(book, "x.a.test")
+    assert lines["tls.verify"][0].startswith("NO: ")
+    assert lines["tls.ca"] == ("secret their-ca", "domain *.a.test")
+    assert lines["tls.client_certificate"] == ("secret our-cert", "domain *.a.test")
+    assert lines["http2"] == ("off", "default")
+    told = "oauth2 as me with secret door, token from https://auth.test/token, scope read, audience api"
+    assert lines["auth"] == (f"{told}, for acme, other only", "domain *.a.test")
+    lines = shown(book, "b.test")
+    assert (lines["tls.verify"][0], lines["auth"][0]) == ("yes", "bearer with secret door")
+    assert not {"tls.verify", "auth", "tls.ca"} & shown(book, "c.test").keys()

@@ -54,3 +54,20 @@ async def test_an_invalid_record_is_dead_lettered(scene: Scene) -> None:
         assert (letter.key, letter.value, letter.headers) == (KEY, value, tuple(HEADERS))
     assert coordinates == {}
     assert sorted(end["state"] for end in ends) == ["rejected"] * len(INVALID) + ["succeeded"] * len(INVALID)
+
+
+async def test_one_that_fills_the_topics_limit_is_cut(scene: Scene) -> None:
+    """In base64 it would be a third larger than any record may be; its partition goes on all the same."""
+    topics = scene.place.topics
+    value = b"\xff" * (topics.max_message_bytes - 8 * 1024)
+    async with scene.ready_worker():
+        record = await scene.producer.send_and_wait(topics.requests, value, key=b"k" * 4_096, partition=0)
+        await scene.producer.send_and_wait(topics.requests, json.dumps({"url": scene.url("/")}).encode(), partition=0)
+        (letter,) = await scene.letters.until(lambda letters: letters)
+        await scene.arrivals(1)
+
+    assert (letter.kind, letter.truncated, letter.key) == ("record", True, b"k" * 4_096)
+    assert (letter.origin.partition, letter.origin.offset) == (record.partition, record.offset)
+    assert letter.value is not None
+    assert value.startswith(letter.value)
+    assert len(letter.value) > len(value) // 2

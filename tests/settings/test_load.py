@@ -185,6 +185,12 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         ({"http.connect_timeout": "31s"}, "http.connect_timeout (31s) must be at most http.total_timeout"),
         ({"http.total_timeout": "3m"}, "http.total_timeout (3m) must be at most http.total_timeout_cap (2m)"),
         ({"http.connect_timeout": "0s"}, "http.connect_timeout must be more than 0s"),
+        ({"http.first_byte_timeout": "0s"}, "http.first_byte_timeout must be more than 0s"),
+        (
+            {"http.first_byte_timeout": "10s"},
+            "http.first_byte_timeout (10s) must be more than http.connect_timeout (10s)",
+        ),
+        ({"http.read_timeout": "0s"}, "http.read_timeout must be more than 0s"),
         ({"limits.body_bytes": 4 * 2**20}, "topics.max_message_bytes (4194304) must be at least"),
         ({"topics.retention.results": "0s"}, "topics.retention.results must be more than 0s"),
         ({"topics.retention.control": "29d"}, "topics.retention.control (29d) must be at least"),

@@ -27,7 +27,7 @@ from streamer.core.reading import Accepted
 from streamer.core.request import Request, RetryPolicy
 from streamer.core.window import Window
 from streamer.flow.claim import ClaimLimits, ClaimStage
-from streamer.flow.hold import Hold
+from streamer.flow.hold import REST_MS, ROUND_MS, Hold
 from streamer.flow.intake import RawRequest, admit
 from streamer.flow.owned import Batch, Item
 from streamer.flow.sweep import Barriers, Passed, sweep
@@ -41,7 +41,8 @@ DOMAINS = ("a.example", "b.example", "c.example")
 SLOW = parse_rate("20/m")
 LIMITED = PolicyBook(domains={DOMAINS[0]: Policy(rate=SLOW, burst=2)}, settings=Policy(concurrency=3))
 PLACES = [(tier.name, 0) for tier in DEFAULT_TIERS]
-ROUND_MS = 50
+#: The longest that a round of hold takes: it waits for what is near, and rests after what it released.
+HOLD_ROUND_MS = ROUND_MS + REST_MS
 #: What passes in a step; the longest brings entries to their hour.
 SPANS_MS = (10, 500, 2_000, 10_000, 1_800_000)
 ENDS = (Response(200), Response(500), Response(410), Failure(ErrorType.READ_TIMEOUT, "late"))
@@ -116,7 +117,7 @@ class World:
             self._read()
             await self.desk.clock.settle()
         turn = asyncio.create_task(self.hold.round())
-        await self.desk.clock.advance(ROUND_MS)
+        await self.desk.clock.advance(HOLD_ROUND_MS)
         await turn
         await self.desk.clock.advance(span_ms)
         if not self.desk.lease.held():

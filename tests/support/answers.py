@@ -14,7 +14,8 @@ class PathAnswers:
 
     ``/status/503``; ``/pause/429/2`` (429 with ``Retry-After: 2``); ``/delay/250`` (200 after 250 ms);
     ``/delay/250/500`` (500 after as long); ``/fail/2/500`` (the first 2 calls of each webhook-id get 500, later ones
-    200); ``/drop``, ``/cut``, ``/silent``; any other path gets 200.
+    200); ``/action/200/stop`` (200 with ``Streamer-Action: stop``); ``/says/200/busy`` (200 with ``{"code": "busy"}``);
+    ``/drop``, ``/cut``, ``/silent``; any other path gets 200.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,10 @@ class PathAnswers:
                 key = arrival.header("webhook-id") or ""
                 self._seen[key] += 1
                 return Answer(int(code)) if self._seen[key] <= int(count) else OK
+            case ["action", code, word]:
+                return Answer(int(code), headers=(("Streamer-Action", word),))
+            case ["says", code, word]:
+                return Answer(int(code), body=b'{"code": "%s"}' % word.encode())
             case ["drop"]:
                 return DROP
             case ["cut"]:

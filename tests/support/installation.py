@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,12 +77,12 @@ class Installation:
         """Return the words of a command on this installation."""
         return [*COMMAND, "--config", str(self.config), *arguments]
 
-    async def run(self, *arguments: str) -> Run:
-        """Run a command to its end."""
+    async def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
+        """Run a command to its end, with some variables more in its environment."""
         process = await asyncio.create_subprocess_exec(
             *self.command(*arguments),
             cwd=ROOT,
-            env=environment(),
+            env={**environment(), **(env or {})},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

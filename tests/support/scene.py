@@ -84,7 +84,12 @@ class Scene:
 async def make_scene(place: Installation) -> AsyncIterator[Scene]:
     """Set the stage on an installation whose topics exist."""
     topics = place.topics
-    producer = AIOKafkaProducer(bootstrap_servers=place.bootstrap, acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=place.bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=topics.max_message_bytes,
+    )
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(receiver_process(place.directory / "arrivals.jsonl"))
         await producer.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,8 +21,8 @@ _TAIL = 6_000
 class WorkerProcess:
     """A worker that was started. What it says stands in files, and in the error of a test that fails meanwhile."""
 
-    def __init__(self, place: Installation, name: str, flags: tuple[str, ...]) -> None:
-        """Start the process; it is not ready yet."""
+    def __init__(self, place: Installation, name: str, flags: tuple[str, ...], env: Mapping[str, str]) -> None:
+        """Start the process, with some variables more in its environment; it is not ready yet."""
         self.name = name
         self.stdout = place.directory / f"worker-{name}.out"
         self.stderr = place.directory / f"worker-{name}.err"
@@ -32,7 +32,7 @@ class WorkerProcess:
                 place.command("worker", "--json", "--name", name, *flags),
                 cwd=ROOT,
                 # Who called is then seen in every arrival and result.
-                env={**environment(), "STREAMER_HTTP__USER_AGENT": f"worker-{name}"},
+                env={**environment(), "STREAMER_HTTP__USER_AGENT": f"worker-{name}", **env},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -102,9 +102,11 @@ class WorkerProcess:
 
 
 @asynccontextmanager
-async def worker_process(place: Installation, name: str = "0", *flags: str) -> AsyncIterator[WorkerProcess]:
+async def worker_process(
+    place: Installation, name: str = "0", *flags: str, env: Mapping[str, str] | None = None
+) -> AsyncIterator[WorkerProcess]:
     """Start a worker, not waiting until it is ready; it has ended when the context does."""
-    worker = WorkerProcess(place, name, flags)
+    worker = WorkerProcess(place, name, flags, env or {})
     try:
         yield worker
     except BaseException as error:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 
 from streamer.core.codes import parse_codes
 from streamer.core.policy import Policy
@@ -92,3 +93,38 @@ def test_a_policys_name_is_checked_and_taken_as_it_is_without_a_book() -> None:
     refused = read({"policy": "a b"}, None)
     assert isinstance(refused, Refused)
     assert refused.field == "policy"
+
+
+HEADERS = PolicyBook(
+    Policy(headers=(("X-All", "1"),)),
+    businesses={
+        "acme": Policy(headers=(("X-Api-Version", "2"), ("User-Agent", "acme"), ("Content-Type", "text/acme")))
+    },
+)
+
+
+def test_headers_that_a_request_lacks_are_added() -> None:
+    """The most specific policy's headers go behind the request's own; a name that it has, in any spelling, stays its own."""
+    found = request({"business": "acme", "headers": {"x-api-version": "1"}, "json": 1}, HEADERS)
+    assert found.headers == (("x-api-version", "1"), ("User-Agent", "acme"), ("Content-Type", "text/acme"))
+    assert request({}, HEADERS).headers == (("X-All", "1"),)
+    assert request({"json": 1}, HEADERS).headers == (("X-All", "1"), ("Content-Type", "application/json"))
+
+
+@pytest.mark.parametrize("body", [{}, {"form": {"a": "1"}}, {"multipart": [{"name": "a", "body": "1"}]}])
+def test_a_content_type_from_config_is_for_usual_bodies(body: dict[str, Any]) -> None:
+    """No body has none, and a form's own type tells how it was written."""
+    types = [value for name, value in request({"business": "acme"} | body, HEADERS).headers if name == "Content-Type"]
+    assert "text/acme" not in types
+    assert len(types) == len(body)
+
+
+def test_headers_are_bounded_with_what_is_added() -> None:
+    """Neither the request nor the policy is too large, and both together are."""
+    large = tuple((f"X-{number}", "v" * 4_000) for number in range(5))
+    book = PolicyBook(Policy(headers=large))
+    assert len(request({}, book).headers) == 5
+    refused = read({"headers": {f"Y-{number}": "v" * 4_000 for number in range(5)}}, book)
+    assert isinstance(refused, Refused)
+    assert refused.field == "headers"
+    assert "at most 32768 are allowed, what config adds included" in refused.reason

@@ -14,7 +14,8 @@ from streamer.core.reading import Accepted, Refused
 from streamer.wire.delivery_record import decode_delivery, encode_delivery
 from streamer.wire.limits import DEFAULT_LIMITS
 from streamer.wire.request_error import ALLOWED
-from streamer.wire.request_reader import KafkaHeaders, read_request
+from streamer.wire.request_reader import read_request
+from streamer.wire.trace_context import KafkaHeaders
 from tests.wire.golden_files import golden_requests
 from tests.wire.samples import AT_MS
 

@@ -12,7 +12,8 @@ from streamer.core.reading import Accepted, Refused
 from streamer.core.request import Backoff, RetryPolicy
 from streamer.wire.limits import DEFAULT_LIMITS, Limits
 from streamer.wire.request_error import NAMES
-from streamer.wire.request_reader import KafkaHeaders, read_request
+from streamer.wire.request_reader import read_request
+from streamer.wire.trace_context import KafkaHeaders
 from tests.wire.golden_files import golden_requests
 from tests.wire.samples import AT_MS
 
@@ -68,6 +69,10 @@ def test_golden_files_cover_every_field() -> None:
         ({"form": {"a": "ü &", "b": ["1", "2"]}}, (("Content-Type", "application/x-www-form-urlencoded"),),
          b"a=%C3%BC+%26&b=1&b=2"),
         ({"body": "ü"}, (("Content-Type", "text/plain; charset=utf-8"),), "ü".encode()),
+        ({"body": '<?xml version="1.0"?><a/>'}, (("Content-Type", "application/xml; charset=utf-8"),),
+         b'<?xml version="1.0"?><a/>'),
+        ({"body": "<a/>"}, (("Content-Type", "text/plain; charset=utf-8"),), b"<a/>"),
+        ({"body": "<?xml?>", "headers": {"Content-Type": "text/xml"}}, (("Content-Type", "text/xml"),), b"<?xml?>"),
         ({"body": ""}, (("Content-Type", "text/plain; charset=utf-8"),), b""),
         ({"body_base64": "AP8="}, (("Content-Type", "application/octet-stream"),), b"\x00\xff"),
         ({"json": 1, "headers": {"content-TYPE": "text/x"}}, (("content-TYPE", "text/x"),), b"1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import pytest
 from streamer.core.emit import Because
 from streamer.core.lifecycle import State
 from streamer.core.outcome import Exchange, Outcome, Response
+from streamer.wire.body_text import from_base64
 from streamer.wire.masking import MASK, SENSITIVE_HEADERS, masked
 from streamer.wire.result_record import decode_result, encode_result, result_headers
 from streamer.wire.unreadable import UnreadableRecord
@@ -136,3 +138,34 @@ def test_the_samples_are_attempts() -> None:
     record = written(exchange=EXCHANGE)
     assert record["origin"]["offset"] == DELIVERY.origin.offset
     assert record["duration_ms"] == 3.217
+
+
+def test_what_was_kept_has_its_hash_and_says_whether_it_was_unpacked() -> None:
+    """The hash is of the bytes that stand in the record; nothing kept has none."""
+    kept = written(
+        exchange=Exchange(Response(200, body=b"\xff", truncated=True, body_bytes=9, unpacked=True), AT_MS, 1.0)
+    )
+    assert kept["body_hash"] == "sha256:" + hashlib.sha256(b"\xff").hexdigest()
+    assert (kept["unpacked"], kept["truncated"], kept["body_bytes"]) == (True, True, 9)
+    plain = written(exchange=Exchange(Response(204), AT_MS, 1.0))
+    assert not {"body_hash", "unpacked", "headers_truncated"} & plain.keys()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff\xfe",
+        b"\x00" * 1_000,
+        b"\x1b[2J\x1b]0;x\x07",
+        b"\xed\xa0\x80",
+        b"<script>alert(1)</script>",
+        b"\xff" * 1_048_576,
+    ],
+)
+def test_poison_survives_into_the_record(body: bytes) -> None:
+    """Any bytes of a peer's come out of the record as they went in, and no control character stands in it raw."""
+    value = encode_result(result(exchange=Exchange(Response(200, body=body, body_bytes=len(body)), AT_MS, 1.0)))
+    record = decode_result(value)
+    back = from_base64(record["body_base64"]) if "body_base64" in record else record["body"].encode()
+    assert back == body
+    assert not re.search(rb"[\x00-\x1f\x7f]", value)

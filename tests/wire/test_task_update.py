@@ -57,6 +57,14 @@ def test_headers_are_set_by_name() -> None:
     )
 
 
+def test_multipart_brings_its_boundary() -> None:
+    """The new body's type goes in the place of the old one's, whoever wrote that."""
+    got = update(multipart=[{"name": "a", "body": "1"}])
+    assert isinstance(got, Delivery)
+    [content_type] = [value for name, value in got.request.headers if name == "Content-Type"]
+    assert got.request.body.startswith(b"--" + content_type.partition("boundary=")[2].encode())
+
+
 def test_json_brings_its_content_type() -> None:
     """A body in another form is told as what it is."""
     got = updated(replace(DELIVERY, request=replace(REQUEST, headers=())), b'{"json":{"a":1}}', DEFAULT_LIMITS, AT_MS)

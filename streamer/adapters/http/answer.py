@@ -5,10 +5,12 @@ from __future__ import annotations
 from pyreqwest.http import HeaderMap
 from pyreqwest.request import StreamRequest
 
+from streamer.adapters.http.content_coding import kept_answer
+from streamer.adapters.http.paced import PacedCall
 from streamer.core.outcome import Response
 
 
-async def read_answer(call: StreamRequest, keep_bytes: int) -> Response:
+async def read_answer(call: StreamRequest | PacedCall, keep_bytes: int) -> Response:
     """Make the call and read its answer until its end, or until there is more than is kept.
 
     Leaving the stream early drops the connection, so that the rest of an endless body costs nothing.
@@ -22,10 +24,8 @@ async def read_answer(call: StreamRequest, keep_bytes: int) -> Response:
         while size <= keep_bytes and (chunk := await reader.read_chunk()) is not None:
             chunks.append(bytes(chunk))
             size += len(chunk)
-    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    if size > keep_bytes:
-        return Response(status, headers, body[:keep_bytes], True, size, version)
-    return Response(status, headers, body, False, size, version)
+    read = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return kept_answer(status, headers, read, keep_bytes, version)
 
 
 def _headers(found: HeaderMap) -> tuple[tuple[str, str], ...]:

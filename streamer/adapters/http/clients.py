@@ -4,45 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
 
-from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.client import Client
 
+from streamer.adapters.http.client_builder import ClientOptions, build_client
 from streamer.adapters.http.target import Target
+from streamer.adapters.http.transport import PLAIN, Transport
 
 #: A target that was called a moment ago will be called again: its connections are not closed to make room.
 QUIET_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class ClientOptions:
-    """What all clients have in common; ``root_certificates`` are PEM and trusted besides the system's.
-
-    ``idle_total`` bounds the idle connections of targets that are quiet, over all of them.
-    """
-
-    connect_timeout_ms: int = 10_000
-    idle_timeout_ms: int = 90_000
-    idle_per_host: int = 256
-    idle_total: int = 10_000
-    root_certificates: tuple[bytes, ...] = ()
-
-
 class Pinned:
-    """A client that can reach one address only, and how many calls it has in flight.
+    """A client that can reach one address only, in one way, and how many calls it has in flight.
 
     ``most`` is the most calls at once that it had since its pool was empty: no more connections can be idle in it.
+    ``shares`` tells that its calls share one connection, as those of HTTP/2 do.
     """
 
-    __slots__ = ("address", "calls", "client", "most", "retired", "target")
+    __slots__ = ("address", "calls", "client", "most", "retired", "shares", "target", "transport")
 
-    def __init__(self, client: Client, target: Target, address: str) -> None:
+    def __init__(self, client: Client, target: Target, address: str, transport: Transport = PLAIN) -> None:
         """Wrap a client that was just built, for its first call."""
         self.client = client
         self.target = target
         self.address = address
+        self.transport = transport
+        self.shares = False
         self.calls = 1
         self.most = 1
         self.retired = False
@@ -54,7 +43,7 @@ class Clients:
     The library bounds the idle connections of one client, and has no way to close some of them. So where quiet clients keep
     too many together, those that were quiet for longest go as a whole.
 
-    Invariant: a client's calls go to the address it was built with, or nowhere.
+    Invariant: a client's calls go to the address it was built with, with the certificates it was built with, or nowhere.
     """
 
     def __init__(self, options: ClientOptions, limit: int = 1024) -> None:
@@ -65,17 +54,17 @@ class Clients:
         #: Clients without a call, with when that began, the longest first; and the connections that may be idle in them.
         self._quiet: OrderedDict[Target, float] = OrderedDict()
         self._idle = 0
-        self._building: dict[tuple[Target, str], asyncio.Task[Client]] = {}
+        self._building: dict[tuple[Target, str, Transport], asyncio.Task[Client]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         """Return how many clients are kept, those that only finish their calls not counted."""
         return len(self._pinned)
 
-    def borrow(self, target: Target, address: str) -> Pinned | None:
-        """Return the target's client for one call, when there is one for this address; it wants it back."""
+    def borrow(self, target: Target, address: str, transport: Transport = PLAIN) -> Pinned | None:
+        """Return the target's client for one call, when there is one for this address and transport; it wants it back."""
         pinned = self._pinned.get(target)
-        if pinned is None or pinned.address != address:
+        if pinned is None or pinned.address != address or pinned.transport != transport:
             return None
         self._pinned.move_to_end(target)
         if not pinned.calls:
@@ -84,18 +73,21 @@ class Clients:
         pinned.most = max(pinned.most, pinned.calls)
         return pinned
 
-    async def build(self, target: Target, address: str) -> Pinned:
-        """Build the target's client for this address, retire its previous one, and borrow it."""
-        key = (target, address)
+    async def build(self, target: Target, address: str, transport: Transport = PLAIN) -> Pinned:
+        """Build the target's client for this address and transport, retire its previous one, and borrow it.
+
+        Raises UnfitTransport.
+        """
+        key = (target, address, transport)
         task = self._building.get(key)
         if task is None:
-            task = self._building[key] = asyncio.create_task(self._built(target, address))
+            task = self._building[key] = asyncio.create_task(self._built(target, address, transport))
             task.add_done_callback(lambda _: self._building.pop(key, None))
         client = await asyncio.shield(task)
-        if (pinned := self.borrow(target, address)) is not None:
+        if (pinned := self.borrow(target, address, transport)) is not None:
             return pinned
         self._retire(self._pinned.pop(target, None))
-        pinned = self._pinned[target] = Pinned(client, target, address)
+        pinned = self._pinned[target] = Pinned(client, target, address, transport)
         if len(self._pinned) > self._limit:
             self._retire(self._pinned.popitem(last=False)[1])
         return pinned
@@ -149,41 +141,17 @@ class Clients:
             self._idle -= self._kept(pinned)
 
     def _kept(self, pinned: Pinned) -> int:
-        return min(pinned.most, self._options.idle_per_host)
+        # It changes with a call in flight only, never between what is added for a quiet client and what is taken off.
+        return 1 if pinned.shares else min(pinned.most, self._options.idle_per_host)
 
     def _close(self, pinned: Pinned) -> None:
         task = asyncio.create_task(pinned.client.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _built(self, target: Target, address: str) -> Client:
-        make: Callable[[], Client] = _builder(self._options, target, address).build
+    async def _built(self, target: Target, address: str, transport: Transport) -> Client:
+        make = partial(build_client, self._options, target, address, transport)
         if target.scheme == "http":
             return make()
         # Reading the root certificates takes some 5 ms of CPU without the GIL: no need that all lanes wait.
         return await asyncio.get_running_loop().run_in_executor(None, make)
-
-
-def _builder(options: ClientOptions, target: Target, address: str) -> ClientBuilder:
-    builder = (
-        ClientBuilder()
-        .follow_redirects(False)
-        .referer(False)
-        .no_proxy()
-        .gzip(False)
-        .brotli(False)
-        .zstd(False)
-        .deflate(False)
-        .http1_only()
-        .connect_timeout(timedelta(milliseconds=options.connect_timeout_ms))
-        .pool_idle_timeout(timedelta(milliseconds=options.idle_timeout_ms))
-        .pool_max_idle_per_host(options.idle_per_host)
-        .resolve(target.host, address, target.port)
-    )
-    if target.scheme == "http":
-        # A client for http never speaks TLS, and only this spares it the 5 ms for reading root certificates.
-        return builder.danger_accept_invalid_certs(True)
-    builder = builder.https_only(True).min_tls_version("TLSv1.2")
-    for certificate in options.root_certificates:
-        builder = builder.add_root_certificate_pem(certificate)
-    return builder

@@ -10,6 +10,7 @@ from pyreqwest.exceptions import (
     RequestTimeoutError,
 )
 
+from streamer.adapters.http.proxy import TUNNEL
 from streamer.core.outcome import ErrorType, Failure
 
 # The client's classes alone do not tell a refused connection from one that broke off, nor a timeout while
@@ -17,6 +18,11 @@ from streamer.core.outcome import ErrorType, Failure
 _CONNECTING = "client error (Connect)"
 _TCP = "tcp connect error"
 _DNS = "dns error"
+_BODY = "request or response body error"
+# With TLS 1.3 a server judges our certificate after we think that all is well, and says so in the answer's place.
+_ALERT = "received fatal alert"
+#: A message may quote the peer, whose certificate can have a thousand names.
+_LONGEST = 300
 
 
 def failure_of(error: RequestError, scheme: str) -> Failure:
@@ -25,18 +31,22 @@ def failure_of(error: RequestError, scheme: str) -> Failure:
         raise error
     causes = _causes(error)
     connecting = _CONNECTING in causes
-    message = causes[-1] if causes else error.message
+    message = (causes[-1] if causes else error.message)[:_LONGEST]
     if isinstance(error, RequestTimeoutError):
         if connecting:
             return Failure(ErrorType.CONNECT_TIMEOUT, "no connection in time", begun=False)
-        return Failure(ErrorType.READ_TIMEOUT, "no whole answer in time")
+        if _BODY in causes:
+            return Failure(ErrorType.TOTAL_TIMEOUT, "the answer began, and was not whole in time")
+        return Failure(ErrorType.FIRST_BYTE_TIMEOUT, "no answer began in time")
     if isinstance(error, ConnectError) and connecting:
+        if message.startswith(TUNNEL):
+            return Failure(ErrorType.CONNECT, message, begun=False)
         if _DNS in causes:
             return Failure(ErrorType.DNS, message, begun=False)
         if _TCP in causes or scheme != "https":
             return Failure(ErrorType.CONNECT, message, begun=False)
         return Failure(ErrorType.TLS, message, begun=False)
-    return Failure(ErrorType.UNKNOWN, message)
+    return Failure(ErrorType.TLS if message.startswith(_ALERT) else ErrorType.UNKNOWN, message)
 
 
 def _causes(error: DetailedPyreqwestError) -> list[str]:

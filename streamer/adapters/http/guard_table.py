@@ -1,4 +1,4 @@
-"""The deny table: addresses that are not public, each with its source.
+"""The deny table: addresses that are not public, each with its source, and names that are as bad.
 
 It is the union of what the IANA special-purpose registries, the clouds' documents and other senders' filters name.
 """
@@ -56,3 +56,20 @@ IPV6_DENIED = (
     _row("2620:4f:8000::/48", "AS112, RFC 7534"),
 )
 IPV6_GLOBAL = IPv6Network("2000::/3")
+
+#: Names under which clouds hand out credentials, from their own documents. Their addresses are denied as well; a name that is
+#: refused tells no name server that somebody tried, and holds where an egress proxy resolves the names.
+METADATA_NAMES = frozenset(
+    {
+        "instance-data",
+        "instance-data.ec2.internal",
+        "metadata",
+        "metadata.azure.internal",
+        "metadata.goog",
+        "metadata.google.internal",
+        "metadata.packet.net",
+        "metadata.platformequinix.com",
+        "metadata.tencentyun.com",
+        "rancher-metadata",
+    }
+)

@@ -16,6 +16,9 @@ from streamer.ports import Clock
 
 LookUp = Callable[[str], Awaitable[Sequence[str]]]
 
+#: Stands for the addresses of a name that an egress proxy resolves, and we do not.
+BY_PROXY = ""
+
 #: A name that does not resolve is not asked again for this long: a backlog for it asks once, not per call.
 _FAILURE_TTL_MS = 1_000
 #: Names that time out hold a thread each; this many of them leave the other names alone.
@@ -42,9 +45,12 @@ class Names:
     """Remembers hosts, at most ``limit`` of them, and looks each one up once at a time."""
 
     def __init__(
-        self, policy: AddressPolicy, clock: Clock, look_up: LookUp, ttl_ms: int = 30_000, limit: int = 4096
+        self, policy: AddressPolicy, clock: Clock, look_up: LookUp | None, ttl_ms: int = 30_000, limit: int = 4096
     ) -> None:
-        """Prepare an empty memory; ``look_up`` returns every address of a host, or raises OSError."""
+        """Prepare an empty memory; ``look_up`` returns every address of a host, or raises OSError.
+
+        Without ``look_up`` a proxy resolves the names: host rules and addresses in URLs are judged all the same.
+        """
         self._policy = policy
         self._clock = clock
         self._look_up = look_up
@@ -93,13 +99,15 @@ class Names:
         return task
 
     async def _learn(self, host: str) -> Known:
-        literal = literal_address(host)
         if (reason := self._policy.judge_host(host)) is not None:
             # Not even asked for: the question alone would tell somebody's name server something.
             return self._keep(host, self._blocked(host, reason))
+        if (literal := literal_address(host)) is not None:
+            return self._keep(host, self._judged(host, (literal,)))
+        if self._look_up is None:
+            return self._keep(host, self._by_proxy(host))
         try:
-            found = (literal,) if literal is not None else tuple(await self._look_up(host))
-            known = self._judged(host, found)
+            known = self._judged(host, tuple(await self._look_up(host)))
         except (OSError, UnicodeError) as error:
             known = self._unknown(host, f"{host} does not resolve: {error}")
         return self._keep(host, known)
@@ -127,6 +135,11 @@ class Names:
             found = (first, *(address for address in found if address != first))
         public = not all(self._policy.opens(host, address) for address in found)
         return Known(found, None, until_ms, limit_ms, public)
+
+    def _by_proxy(self, host: str) -> Known:
+        now_ms = self._clock.monotonic_ms()
+        public = not self._policy.opens_host(host)
+        return Known((BY_PROXY,), None, now_ms + self._ttl_ms, now_ms + 2 * self._ttl_ms, public)
 
     def _blocked(self, host: str, reason: str) -> Known:
         until_ms = self._clock.monotonic_ms() + self._ttl_ms

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
-
-from pyreqwest.exceptions import RequestError
-from pyreqwest.http import Url
-from pyreqwest.request import StreamRequest
+from collections.abc import Callable
 
 from streamer import __version__
-from streamer.adapters.http.answer import read_answer
-from streamer.adapters.http.clients import ClientOptions, Clients, Pinned
-from streamer.adapters.http.deadlines import Deadlines
-from streamer.adapters.http.failures import failure_of
+from streamer.adapters.http.auth import Credentials
+from streamer.adapters.http.client_builder import ClientOptions
+from streamer.adapters.http.exchanger import End, Exchanger, Outgoing
 from streamer.adapters.http.guard import AddressPolicy
-from streamer.adapters.http.headers import outgoing_headers
-from streamer.adapters.http.names import Known, LookUp, Names, SystemLookUp
-from streamer.adapters.http.target import Target, read_target
+from streamer.adapters.http.headers import AUTHORIZATION, USER_AGENT, refusal_of
+from streamer.adapters.http.names import LookUp
+from streamer.adapters.http.paced import Pace
+from streamer.adapters.http.prepare import Prepared, Preparer
+from streamer.adapters.http.routes import Routes
+from streamer.adapters.http.scrub import scrubbed
+from streamer.adapters.http.secrets import Secrets
+from streamer.adapters.http.tokens import Tokens
+from streamer.adapters.http.transport import Transports
 from streamer.core.delivery import Delivery
+from streamer.core.lane_key import lane_key
 from streamer.core.outcome import ErrorType, Exchange, Failure, Response
+from streamer.core.policy_book import PolicyBook
 from streamer.core.request import Request
+from streamer.core.send_policy import SendPolicy
 from streamer.ports import Clock
+from streamer.wire.masking import MASK, USUAL, Masking
 
-#: How much longer than the client's own timeout a call may take before it is cut off (RULES 6).
-_GRACE_S = 1.0
-_UNREACHED = (ErrorType.CONNECT, ErrorType.CONNECT_TIMEOUT)
+_NO_POLICIES = PolicyBook()
+_UNAUTHORIZED = 401
+#: How a result shows that a call had the domain's credentials.
+_OURS = (AUTHORIZATION, MASK)
+#: So much of a token endpoint's answer is read.
+_TOKEN_BYTES = 64 * 1024
 
 
 class PyreqwestSender:
@@ -36,22 +44,32 @@ class PyreqwestSender:
         clock: Clock,
         policy: AddressPolicy,
         *,
+        policies: Callable[[], PolicyBook] = lambda: _NO_POLICIES,
+        secrets: Secrets | None = None,
         options: ClientOptions | None = None,
+        pace: Pace | None = None,
         user_agent: str = f"streamer/{__version__}",
         timeout_cap_ms: int = 300_000,
         keep_bytes: int = 64 * 1024,
         name_ttl_ms: int = 30_000,
         client_limit: int = 1024,
         look_up: LookUp | None = None,
+        masking: Masking = USUAL,
     ) -> None:
         """Prepare without a connection; ``look_up`` replaces the system's resolver."""
+        routes = Routes(
+            clock,
+            policy,
+            options or ClientOptions(),
+            name_ttl_ms=name_ttl_ms,
+            client_limit=client_limit,
+            look_up=look_up,
+        )
         self._clock = clock
-        self._options = options or ClientOptions()
-        self._system = SystemLookUp()
-        self._policy = policy
-        self._names = Names(policy, clock, look_up or self._system, name_ttl_ms)
-        self._clients = Clients(self._options, client_limit)
-        self._deadlines = Deadlines()
+        self._policies = policies
+        self._exchanger = Exchanger(routes, Transports(secrets), pace)
+        self._credentials = Credentials(Tokens(clock, self._ask))
+        self._preparer = Preparer(policies, secrets, self._credentials, user_agent, masking)
         self._user_agent = user_agent
         self._timeout_cap_ms = timeout_cap_ms
         self._keep_bytes = keep_bytes
@@ -59,92 +77,86 @@ class PyreqwestSender:
     async def send(self, delivery: Delivery) -> Exchange:
         """Send the delivery's request once, within its timeout, following no redirect.
 
-        Cancelling ends the wait, not the call: pyreqwest (0.15.1) detaches its own task. What is on the wire stays
-        there until the request's timeout, and a call that is still connecting may yet be sent, for as long as the
-        connect timeout.
+        A call that a target refuses for a token that has gone bad is made once more with a new one. Cancelling ends the
+        wait, not the call: pyreqwest (0.15.1) detaches its own task. What is on the wire stays there until the request's
+        timeout, and a call that is still connecting may yet be sent, for as long as the connect timeout.
         """
         clock = self._clock
         started_at_ms, began_ms = clock.now_ms(), clock.monotonic_ms()
-        headers = outgoing_headers(delivery, started_at_ms, self._user_agent)
-        end, address = await self._attempt(delivery.request, headers)
-        return Exchange(end, started_at_ms, clock.monotonic_ms() - began_ms, address, tuple(headers))
+        how = self._policies().how(delivery.lane, delivery.business, delivery.request.policy)
+        timeout_ms = min(delivery.request.timeout_ms, self._timeout_cap_ms)
+        prepared: Prepared | Failure | None = refusal_of(delivery.request)
+        prepared = prepared or self._preparer.at_once(delivery, how, started_at_ms)
+        if prepared is None:
+            prepared = await self._prepared(delivery, how, timeout_ms)
+            timeout_ms -= int(clock.monotonic_ms() - began_ms)
+        if isinstance(prepared, Failure):
+            return Exchange(prepared, started_at_ms, clock.monotonic_ms() - began_ms)
+        end, address = await self._exchanged(delivery, how, prepared, timeout_ms)
+        if how.auth is not None and isinstance(end, Response) and end.status == _UNAUTHORIZED:
+            left_ms = timeout_ms - int(clock.monotonic_ms() - began_ms)
+            end, address = await self._again(delivery, how, prepared, left_ms) or (end, address)
+        return Exchange(end, started_at_ms, clock.monotonic_ms() - began_ms, address, prepared.shown)
 
     async def close(self) -> None:
         """Close every connection."""
-        self._deadlines.close()
-        await self._names.close()
-        await self._clients.close()
-        self._system.close()
+        await self._credentials.close()
+        await self._exchanger.close()
 
-    async def _attempt(self, request: Request, headers: list[tuple[str, str]]) -> tuple[Response | Failure, str | None]:
-        """Make the call, and return its end with the address that was called."""
+    async def _prepared(self, delivery: Delivery, how: SendPolicy, timeout_ms: int) -> Prepared | Failure:
+        """Wait for what a call needs of secrets and tokens, for no longer than the call may take."""
         try:
-            url = Url(request.url)
-            target = read_target(url)
-        except ValueError as error:
-            return _refused(error), None
-        timeout_ms = min(request.timeout_ms, self._timeout_cap_ms)
-        pinned: Pinned | None = None
-        try:
-            with self._deadlines.within(timeout_ms / 1000 + _GRACE_S):
-                found = self._ready(target) or await self._pin(target)
-                if isinstance(found, Failure):
-                    return found, None
-                pinned = found
-                try:
-                    call = _call(pinned, request, url, headers, timeout_ms)
-                except ValueError as error:
-                    return _refused(error), None
-                return await self._exchange(call, target, pinned.address), pinned.address
+            async with asyncio.timeout(timeout_ms / 1000):
+                return await self._preparer.prepare(delivery, how, self._clock.now_ms())
         except TimeoutError:
-            return _cut_off(pinned, target), pinned.address if pinned is not None else None
-        finally:
-            if pinned is not None:
-                self._clients.give_back(pinned)
+            what = "the secrets and tokens that the call needs were not there in time"
+            return Failure(ErrorType.CREDENTIALS, what, begun=False)
 
-    def _ready(self, target: Target) -> Pinned | Failure | None:
-        """Return the target's client when name and client are at hand, which is the usual case."""
-        known = self._names.recall(target.host)
-        if known is None:
+    async def _exchanged(self, delivery: Delivery, how: SendPolicy, prepared: Prepared, timeout_ms: int) -> End:
+        request = delivery.request
+        call = Outgoing(
+            request.method,
+            prepared.url,
+            prepared.headers,
+            request.body,
+            max(1, timeout_ms),
+            self._keep_bytes,
+            delivery.lane,
+            how,
+            delivery.business,
+            how.auth is not None and _OURS in prepared.shown,
+        )
+        end, address = await self._exchanger.exchange(call)
+        return scrubbed(end, prepared.hide) if prepared.hide else end, address
+
+    async def _again(self, delivery: Delivery, how: SendPolicy, refused: Prepared, left_ms: int) -> End | None:
+        """Make a call once more whose token the target has refused, where there are another token and time."""
+        if how.auth is None or _OURS not in refused.shown or left_ms <= 0:
             return None
-        return self._refusal(target, known) or self._clients.borrow(target, known.addresses[0])
+        value = next(value for name, value in refused.headers if name == AUTHORIZATION)
+        if not self._credentials.renews(how.auth, value):
+            return None
+        prepared = await self._prepared(delivery, how, left_ms)
+        if isinstance(prepared, Failure):
+            return Failure(prepared.error, f"the target refused the token, and {prepared.message}"), None
+        return await self._exchanged(delivery, how, prepared, left_ms)
 
-    async def _pin(self, target: Target) -> Pinned | Failure:
-        known = self._names.recall(target.host)
-        if known is None:
-            async with asyncio.timeout(self._options.connect_timeout_ms / 1000):
-                known = await self._names.ask(target.host)
-        return self._refusal(target, known) or await self._clients.build(target, known.addresses[0])
-
-    def _refusal(self, target: Target, known: Known) -> Failure | None:
-        if known.failure is not None or not known.public:
-            return known.failure
-        reason = self._policy.judge_port(target.port)
-        return Failure(ErrorType.BLOCKED, f"{target.host}: {reason}", begun=False) if reason is not None else None
-
-    async def _exchange(self, call: StreamRequest, target: Target, address: str) -> Response | Failure:
+    async def _ask(self, request: Request) -> Response | Failure:
+        """Make a call for a token, by the same ways as every other."""
         try:
-            return await read_answer(call, self._keep_bytes)
-        except RequestError as error:
-            failure = failure_of(error, target.scheme)
-            if failure.error in _UNREACHED:
-                self._names.demote(target.host, address)
-            return failure
-
-
-def _call(pinned: Pinned, request: Request, url: Url, headers: list[tuple[str, str]], timeout_ms: int) -> StreamRequest:
-    builder = pinned.client.request(request.method, url).headers(headers)
-    if request.body:
-        builder = builder.body_bytes(request.body)
-    return builder.timeout(timedelta(milliseconds=timeout_ms)).build_streamed()
-
-
-def _refused(error: ValueError) -> Failure:
-    """Return the end of a request that the parser or the client's own checks refuse: it can never be sent."""
-    return Failure(ErrorType.BLOCKED, str(error), begun=False)
-
-
-def _cut_off(pinned: Pinned | None, target: Target) -> Failure:
-    if pinned is None:
-        return Failure(ErrorType.DNS, f"{target.host} did not resolve in time", begun=False)
-    return Failure(ErrorType.READ_TIMEOUT, "no end of the call in time")
+            lane = lane_key(request.url)
+        except ValueError as error:
+            return Failure(ErrorType.BLOCKED, f"auth.token_url {error}", begun=False)
+        call = Outgoing(
+            request.method,
+            request.url,
+            [*request.headers, (USER_AGENT, self._user_agent)],
+            request.body,
+            request.timeout_ms,
+            _TOKEN_BYTES,
+            lane,
+            self._policies().how(lane, "", None),
+            shows_credentials=True,
+        )
+        end, _ = await self._exchanger.exchange(call)
+        return end

@@ -10,16 +10,17 @@ from streamer.flow.owned import Item
 from streamer.ports import Clock
 from streamer.wire.control_record import decode_control
 from streamer.wire.delivery_record import decode_delivery
+from streamer.wire.sealed import Sealer
 from streamer.wire.unreadable import UnreadableRecord
 
 
-def decoders(clock: Clock) -> Mapping[str, Callable[[Any], Item]]:
-    """Return a decoder by source; none of them raises."""
+def decoders(clock: Clock, sealer: Sealer | None = None) -> Mapping[str, Callable[[Any], Item]]:
+    """Return a decoder by source; they raise KeyMissing alone, which ends the worker: such a record must not be given up."""
 
-    def guarded(decode: Callable[[bytes | None], Item]) -> Callable[[Any], Item]:
+    def guarded(decode: Callable[[bytes | None, Sealer | None], Item]) -> Callable[[Any], Item]:
         def read(record: Any) -> Item:
             try:
-                return decode(record.value)
+                return decode(record.value, sealer)
             except UnreadableRecord as error:
                 return unreadable_record(record, error, clock.now_ms())
 

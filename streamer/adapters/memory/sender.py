@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from streamer.adapters.http.headers import outgoing_headers
+from streamer.adapters.http.content_coding import kept_answer
+from streamer.adapters.http.headers import outgoing_headers, refusal_of
 from streamer.core.delivery import Delivery
 from streamer.core.outcome import ErrorType, Exchange, Failure, Response
 from streamer.ports import Clock
@@ -71,7 +72,8 @@ class MemorySender:
         clock = self._clock
         started_at_ms, began_ms = clock.now_ms(), clock.monotonic_ms()
         headers = tuple(outgoing_headers(delivery, started_at_ms, self._user_agent))
-        reply = self._next(delivery)
+        refused = refusal_of(delivery.request)
+        reply = self._next(delivery) if refused is None else Reply(refused)
         begun = not isinstance(reply.end, Failure) or reply.end.begun
         if begun:
             self.sent.append(Sent(delivery, headers, started_at_ms))
@@ -103,7 +105,7 @@ class MemorySender:
         timeout_ms = delivery.request.timeout_ms
         if reply.delay_ms > timeout_ms:
             await self._clock.sleep_ms(timeout_ms)
-            return Failure(ErrorType.READ_TIMEOUT, "no whole answer in time")
+            return Failure(ErrorType.FIRST_BYTE_TIMEOUT, "no answer began in time")
         if reply.delay_ms > 0:
             await self._clock.sleep_ms(reply.delay_ms)
         return reply.end if isinstance(reply.end, Failure) else self._kept(reply.end, delivery.request.method)
@@ -111,10 +113,8 @@ class MemorySender:
     def _kept(self, answer: Response, method: str) -> Response:
         """Return the answer as a real sender would have read it."""
         body = b"" if method == "HEAD" or answer.status in _BODILESS else answer.body
-        truncated = len(body) > self._keep_bytes
-        kept = body[: self._keep_bytes] if truncated else body
         version = answer.http_version or "HTTP/1.1"
-        return Response(answer.status, answer.headers, kept, truncated, len(body), version)
+        return kept_answer(answer.status, answer.headers, body, self._keep_bytes, version)
 
 
 def _ok(delivery: Delivery) -> Reply:

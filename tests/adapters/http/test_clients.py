@@ -6,7 +6,8 @@ import asyncio
 
 from pyreqwest.exceptions import ClientClosedError
 
-from streamer.adapters.http.clients import ClientOptions, Clients, Pinned
+from streamer.adapters.http.client_builder import ClientOptions
+from streamer.adapters.http.clients import Clients, Pinned
 from streamer.adapters.http.target import Target
 
 HERE = "127.0.0.1"

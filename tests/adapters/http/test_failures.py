@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from streamer.adapters.demo.exchange import DROP, SILENCE, After, Answer
-from streamer.adapters.http.clients import ClientOptions
+from streamer.adapters.http.client_builder import ClientOptions
 from streamer.core.outcome import ErrorType, Exchange, Failure, Response
 from streamer.core.request import Request
 from tests.adapters.http.conftest import MakeSender
@@ -29,10 +29,10 @@ BROKEN = {
         Answer(raw=HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\nab", after=After.CLOSE),
         ErrorType.UNKNOWN,
     ),
-    "silence": (SILENCE, ErrorType.READ_TIMEOUT),
+    "silence": (SILENCE, ErrorType.FIRST_BYTE_TIMEOUT),
     "body stalls": (
         Answer(raw=HEAD + b"content-length: 9\r\n\r\nhalf", after=After.HANG),
-        ErrorType.READ_TIMEOUT,
+        ErrorType.TOTAL_TIMEOUT,
     ),
 }
 

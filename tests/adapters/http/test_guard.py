@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamer.adapters.http.guard import AddressPolicy, judge_address
-from streamer.adapters.http.guard_table import IPV4_DENIED, IPV6_DENIED, IPV6_GLOBAL, Denied
+from streamer.adapters.http.guard_table import IPV4_DENIED, IPV6_DENIED, IPV6_GLOBAL, METADATA_NAMES, Denied
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255"]
 PUBLIC += ["172.15.255.255", "172.32.0.0", "192.0.1.0", "198.17.255.255", "198.20.0.0", "223.255.255.255"]
@@ -110,3 +110,31 @@ def test_port_counts_for_public_addresses_only() -> None:
     assert "http.ports" in (policy.judge_port(6379) or "")
     assert [policy.opens("h", address) for address in ("10.0.0.1", "::ffff:10.0.0.1", "1.1.1.1")] == [True, True, False]
     assert policy.opens("db.test", "1.1.1.1")
+
+
+def test_ports_of_our_own_servers_are_shut_however_open_the_address_is() -> None:
+    """A task never speaks to the Kafka and Redis that carry it, unless ``ports`` names them."""
+    policy = AddressPolicy(own_ports=frozenset({9092, 6379, 443}))
+    assert "our own Kafka or Redis" in (policy.judge_port(9092, public=False) or "")
+    assert "http.ports" in (policy.judge_port(9092) or "")
+    assert policy.judge_port(443, public=False) is None
+    assert policy.judge_port(9093, public=False) is None
+    named = AddressPolicy(own_ports=frozenset({9092}), ports=frozenset({9092}))
+    assert named.judge_port(9092, public=False) is None
+
+
+@pytest.mark.parametrize("name", sorted(METADATA_NAMES))
+def test_metadata_services_are_denied_by_name(name: str) -> None:
+    """In any case, with a last dot, wherever the name leads; an operator who runs one names it."""
+    for host in (name, name.upper(), f"{name}."):
+        assert "metadata service" in (AddressPolicy(allow_private=True).judge_host(host) or "")
+        assert AddressPolicy(allow_hosts=frozenset({name})).judge_host(host) is None
+    assert AddressPolicy().judge_host(f"x-{name}") is None
+
+
+def test_a_network_may_be_written_as_mapped_ipv6() -> None:
+    """It means the IPv4 network inside, and closes it for addresses in both forms."""
+    policy = AddressPolicy(deny_cidrs=("::ffff:1.1.1.0/120",))
+    for address in ("1.1.1.1", "::ffff:1.1.1.1"):
+        assert "http.deny_cidrs" in (policy.judge("h", address) or "")
+    assert policy.judge("h", "1.1.2.1") is None

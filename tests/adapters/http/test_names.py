@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from streamer.adapters.http.guard import AddressPolicy
-from streamer.adapters.http.names import Known, Names, SystemLookUp
+from streamer.adapters.http.names import BY_PROXY, Known, Names, SystemLookUp
 from streamer.core.outcome import ErrorType
 from tests.support.sending import WallClock
 
@@ -183,6 +183,25 @@ async def test_literals_are_judged_and_never_looked_up(host: str, allowed: bool)
     known = await names_of(directory).ask(host)
     assert (known.failure is None) is allowed
     assert directory.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "refused", "public"),
+    [
+        ("a.test", False, True),
+        ("mine.test", False, False),
+        ("denied.test", True, True),
+        ("metadata.goog", True, True),
+        ("127.0.0.1", True, True),
+        ("1.1.1.1", False, True),
+    ],
+)
+async def test_names_that_a_proxy_resolves_are_judged_as_names(host: str, refused: bool, public: bool) -> None:
+    """Without a resolver of ours names have no address, host rules hold, and addresses in URLs are judged."""
+    policy = AddressPolicy(allow_hosts=frozenset({"mine.test"}), deny_hosts=frozenset({"denied.test"}))
+    known = await Names(policy, WallClock(), None).ask(host)
+    assert (known.failure is not None, known.public) == (refused, public)
+    assert known.addresses == (() if refused else (host,) if host == "1.1.1.1" else (BY_PROXY,))
 
 
 async def test_memory_is_bounded() -> None:

@@ -69,7 +69,7 @@ async def test_time_passes_on_the_clock_that_was_given() -> None:
     second = await sender.send(delivery_of(request))
     assert second.duration_ms == 5_000
     assert isinstance(second.end, Failure)
-    assert second.end.error is ErrorType.READ_TIMEOUT
+    assert second.end.error is ErrorType.FIRST_BYTE_TIMEOUT
     assert [sent.at_ms for sent in sender.sent] == [1_000, 1_700]
 
 

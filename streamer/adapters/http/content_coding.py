@@ -1,0 +1,59 @@
+"""Content codings of answers (RFC 9110 §8.4.1) undone in the kept head, and in no more than that."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+from streamer.core.outcome import Response
+
+#: What a coding's bytes look like to zlib: a gzip or zlib wrapper, or none, which some peers call deflate too.
+_GZIP, _ZLIB, _BARE = 31, 15, -15
+_WINDOWS = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (_ZLIB, _BARE)}
+
+
+def kept_answer(
+    status: int,
+    headers: tuple[tuple[str, str], ...],
+    read: bytes,
+    keep_bytes: int,
+    http_version: str,
+) -> Response:
+    """Return an answer with the head of its body as it is kept, of what was read of it.
+
+    gzip and deflate are undone, once, for at most ``keep_bytes`` of output; whatever else came packed (br, zstd, one coding
+    inside another, what is broken or goes on behind its end) is kept as it came.
+    """
+    more = len(read) > keep_bytes
+    body = read[:keep_bytes] if more else read
+    coding = _coding(headers) if body else None
+    if coding is None:
+        return Response(status, headers, body, more, len(read), http_version)
+    found = _unpacked(body, coding, more, keep_bytes)
+    if found is None:
+        return Response(status, headers, body, more, len(read), http_version, False)
+    return Response(status, headers, found[0], found[1], len(read), http_version, True)
+
+
+def _coding(headers: Sequence[tuple[str, str]]) -> str | None:
+    """Return what the body came in: one coding, or several, which no table knows."""
+    named = [value.strip(" \t").lower() for name, value in headers if name.lower() == "content-encoding"]
+    codings = [coding for coding in named if coding not in ("", "identity")]
+    return ", ".join(codings) if codings else None
+
+
+def _unpacked(body: bytes, coding: str, more: bool, keep_bytes: int) -> tuple[bytes, bool] | None:
+    for window in _WINDOWS.get(coding, ()):
+        decoder = zlib.decompressobj(window)
+        try:
+            # The bound is what a bomb breaks on: no more output than this is ever made.
+            found = decoder.decompress(body, keep_bytes + 1)
+        except zlib.error:
+            continue
+        if len(found) > keep_bytes:
+            return found[:keep_bytes], True
+        if more and not decoder.eof:
+            return found, True
+        if decoder.eof and not decoder.unused_data:
+            return found, False
+    return None

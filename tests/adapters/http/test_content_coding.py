@@ -1,0 +1,101 @@
+"""What is kept of a body that came packed, and that no more is ever unpacked than is kept."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.adapters.http.content_coding import kept_answer
+from streamer.core.outcome import Response
+
+TEXT = b'{"error": {"code": 4290}}' * 10
+
+
+def bare(data: bytes) -> bytes:
+    """Pack without a wrapper."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+def kept(read: bytes, *codings: str, keep_bytes: int = 1_000) -> Response:
+    """Return what is kept of a body."""
+    return kept_answer(200, tuple(("Content-Encoding", coding) for coding in codings), read, keep_bytes, "HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    ("packed", "coding"),
+    [
+        (gzip.compress(TEXT), "gzip"),
+        (gzip.compress(TEXT), "X-GZIP"),
+        (gzip.compress(TEXT), " gzip\t"),
+        (zlib.compress(TEXT), "deflate"),
+        (bare(TEXT), "deflate"),
+    ],
+)
+def test_one_coding_is_undone(packed: bytes, coding: str) -> None:
+    """The body can be read, the header still says how it came, and the bytes read are those of the wire."""
+    answer = kept(packed, coding)
+    assert (answer.body, answer.truncated, answer.unpacked, answer.body_bytes) == (TEXT, False, True, len(packed))
+    assert answer.headers == (("Content-Encoding", coding),)
+
+
+def test_identity_is_no_coding() -> None:
+    """Nor is an empty one, nor any coding of an empty body."""
+    assert kept(TEXT, "identity").unpacked is None
+    assert kept(TEXT, "").unpacked is None
+    assert kept(TEXT).unpacked is None
+    assert kept(b"", "gzip").unpacked is None
+    assert kept(gzip.compress(TEXT), "identity", "gzip").body == TEXT
+
+
+@pytest.mark.parametrize(
+    ("read", "codings"),
+    [
+        (b"\x0b\x02\x80", ("br",)),
+        (b"\x28\xb5\x2f\xfd", ("zstd",)),
+        (gzip.compress(gzip.compress(TEXT)), ("gzip, gzip",)),
+        (gzip.compress(gzip.compress(TEXT)), ("gzip", "gzip")),
+        (b"plain", ("gzip",)),
+        (gzip.compress(TEXT)[:-9], ("gzip",)),
+        (gzip.compress(TEXT)[:20] + b"\xff" * 20, ("gzip",)),
+        (gzip.compress(TEXT) + b"more", ("gzip",)),
+        (zlib.compress(TEXT)[:-4] + b"\x00" * 4, ("deflate",)),
+    ],
+)
+def test_anything_else_is_kept_as_it_came(read: bytes, codings: tuple[str, ...]) -> None:
+    """Unknown codings, several, what is broken, cut, or goes on behind its end."""
+    answer = kept(read, *codings)
+    assert (answer.body, answer.unpacked, answer.truncated) == (read, False, False)
+
+
+@pytest.mark.parametrize("size", [999, 1_000, 1_001, 100_000_000])
+def test_output_is_bounded(size: int) -> None:
+    """What unpacks to more than is kept is cut there, and said to be."""
+    answer = kept(zlib.compress(bytes(size)), "deflate", keep_bytes=1_000)
+    assert answer.unpacked is True
+    assert (len(answer.body), answer.truncated) == (min(size, 1_000), size > 1_000)
+
+
+def test_of_a_cut_body_the_head_is_unpacked() -> None:
+    """As far as what was read goes."""
+    packed = gzip.compress(bytes(range(256)) * 40, compresslevel=0)
+    answer = kept(packed, "gzip", keep_bytes=500)
+    assert (answer.truncated, answer.unpacked, answer.body_bytes) == (True, True, len(packed))
+    assert (bytes(range(256)) * 2).startswith(answer.body)
+    assert len(answer.body) > 400
+
+
+def test_nothing_kept_is_nothing_unpacked() -> None:
+    """With no room no body is looked into."""
+    answer = kept(gzip.compress(TEXT), "gzip", keep_bytes=0)
+    assert (answer.body, answer.truncated, answer.unpacked) == (b"", True, None)
+
+
+@given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate", "br", "identity"]), st.integers(0, 100))
+def test_no_body_breaks_it(read: bytes, coding: str, keep_bytes: int) -> None:
+    """Whatever came, no more than allowed is kept."""
+    assert len(kept(read, coding, keep_bytes=keep_bytes).body) <= keep_bytes
