@@ -6,7 +6,7 @@ Must not know how the policies that concern a task are found; see policy_book.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from streamer.core.policy import BreakerPolicy, Fill, LaneLimits, Policy
@@ -86,8 +86,11 @@ def says_how(policy: Policy) -> bool:
 
 
 def send_policy_of(sources: Sequence[Source]) -> SendPolicy:
-    """Return how a task is sent."""
+    """Return how a task is sent; of keys to sign with all are taken, since each may be for some domains only."""
     said = {name: first_said(sources, name).value for name in _SENDING}
+    said["signing"] = tuple(
+        [replace(key, rank=rank) for rank, (_, policy) in enumerate(sources) for key in policy.signing or ()]
+    )
     return SendPolicy(**{name: value for name, value in said.items() if value is not None})
 
 

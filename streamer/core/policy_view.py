@@ -50,7 +50,7 @@ def explain(book: PolicyBook, domain: str, business: str | None = None, policy: 
     lines += _headers(first_said(book.of_task(chain, business, policy), "headers", ()))
     lines += _transport(book.of_lane(chain))
     lines += _answer_rules(first_said(book.of_task(chain, business, policy), "answer"))
-    lines += _signing(first_said(book.of_task(chain, business, policy), "signing", ()), domain)
+    lines += _signing(book.of_task(chain, business, policy), domain)
     return lines
 
 
@@ -146,13 +146,16 @@ def _answer_rules(said: Said) -> Iterator[Line]:
         yield Line(f"answer.{number}", describe(rule), said.origin)
 
 
-def _signing(said: Said, domain: str) -> Iterator[Line]:
+def _signing(sources: Sequence[Source], domain: str) -> Iterator[Line]:
     """The keys that calls to a domain may be signed with, by the names of their secrets, each with its end."""
-    for key in said.value:
-        if key.domain is None or pattern_covers(key.domain, domain):
+    for origin, policy in sources:
+        covering = [key for key in policy.signing or () if key.domain is None or pattern_covers(key.domain, domain)]
+        for key in covering:
             only = f" for {key.domain}" if key.domain is not None else ""
             until = " until" if key.until_ms is not None else ""
-            yield Line("signing key", f"{key.secret}{only}{until}", said.origin, key.until_ms)
+            yield Line("signing key", f"{key.secret}{only}{until}", origin, key.until_ms)
+        if covering:
+            return
 
 
 def _retry(retry: RetryPolicy) -> str:

@@ -61,12 +61,14 @@ class Auth:
 class SigningKey:
     """A secret that calls are signed with (Standard Webhooks 1.0.0): until an instant, and for some domains only.
 
-    ``until_ms`` is None for a key without an end; ``domain`` is a lane, ``*.example.com``, or None for all.
+    ``until_ms`` is None for a key without an end; ``domain`` is a lane, ``*.example.com``, or None for all. ``rank`` tells
+    whose key it is: 0 for the most specific of those who speak about a task.
     """
 
     secret: str
     until_ms: int | None = None
     domain: str | None = None
+    rank: int = 0
 
 
 class Meaning(StrEnum):
@@ -136,11 +138,16 @@ class SendPolicy:
 
 
 def keys_for(keys: Sequence[SigningKey], lane: str, now_ms: int) -> list[str]:
-    """Return the names of the secrets to sign with, in their order: those of the closest domain that has any in force."""
+    """Return the names of the secrets to sign with, in their order.
+
+    Of whoever has keys in force for the lane the most specific counts, and there the closest domain.
+    """
     alive = [key for key in keys if key.until_ms is None or now_ms < key.until_ms]
     covering = [key for key in alive if key.domain is None or pattern_covers(key.domain, lane)]
     if not covering:
         return []
+    first = min(key.rank for key in covering)
+    covering = [key for key in covering if key.rank == first]
     closest = max(_closeness(key.domain, lane) for key in covering)
     return [key.secret for key in covering if _closeness(key.domain, lane) == closest]
 

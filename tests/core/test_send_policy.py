@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer.core.policy import Policy
+from streamer.core.policy_book import PolicyBook
 from streamer.core.send_policy import SigningKey, keys_for
 
 LANE = "api.example.com"
@@ -52,6 +54,17 @@ def test_where_the_closest_domain_has_only_ended_keys_the_next_one_signs() -> No
     keys = (SigningKey("all"), SigningKey("own", until_ms=NOW_MS, domain=LANE))
     assert names(*keys) == ["all"]
     assert names(*keys, now_ms=NOW_MS - 1) == ["own"]
+
+
+def test_keys_for_other_domains_hide_nobody_elses() -> None:
+    """A business with a key for one domain signs with it there, and everywhere else with the domain's own."""
+    book = PolicyBook(
+        domains={"*.example.com": Policy(signing=(SigningKey("domain's"),))},
+        businesses={"acme": Policy(signing=(SigningKey("own", domain=LANE),))},
+    )
+    signed = {lane: keys_for(book.how(lane, "acme", None).signing, lane, NOW_MS) for lane in (LANE, "b.example.com")}
+    assert signed == {LANE: ["own"], "b.example.com": ["domain's"]}
+    assert keys_for(book.how("c.test", "acme", None).signing, "c.test", NOW_MS) == []
 
 
 def test_no_key_is_none() -> None:
