@@ -27,10 +27,10 @@ def test_public_address_may_be_called(doctor: Cli) -> None:
     assert found["checks"][0]["found"] == "sent as https://1.1.1.1/hooks; its domain is 1.1.1.1"
 
 
-def test_every_literal_way_inside_is_refused(doctor: Cli) -> None:
-    """Exit 1 and the failed check, for each URL of the corpus that needs no name server."""
-    literal = [case for case in REFUSED if case.leads_to is None and case.url]
-    assert len(literal) > 150
+def test_literal_ways_inside_are_refused(doctor: Cli) -> None:
+    """Exit 1 and the failed check, for one in six URLs of the corpus that need no name server; `send` is given them all."""
+    literal = [case for case in REFUSED if case.leads_to is None and case.url][::6]
+    assert len(literal) > 25
     for case in literal:
         run = doctor("doctor", "url", "--json", "--", case.url)
         failed = [check["name"] for check in json.loads(run.stdout)["checks"] if not check["passed"]]
