@@ -8,13 +8,12 @@ from urllib.parse import quote
 
 from streamer.core.outcome import ErrorType, Failure
 from streamer.core.secret_template import MARK, filled, secrets_named
+from streamer.wire.header_rules import is_header_value
 
 #: A header's value may be so long once its secrets are put in.
 MAX_VALUE_BYTES = 16_384
 
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-# As in wire/header_rules: CR and LF would begin another header.
-_VALUE = re.compile(r"[\t\x20-\x7e]*\Z")
 
 
 class Unfit(Exception):
@@ -50,12 +49,12 @@ def filled_url(url: str, values: Mapping[str, bytes]) -> str:
 def filled_value(header: str, template: str, values: Mapping[str, bytes]) -> str:
     """Put secrets into a header's value, which must still be one."""
     value = filled(template, lambda name: values[name].decode("latin-1"))
-    if len(value) > MAX_VALUE_BYTES or not _VALUE.match(value):
+    if len(value) > MAX_VALUE_BYTES or not is_header_value(value):
         names = " and ".join(secrets_named(template))
         raise Unfit(
             no_credentials(
                 f"headers: the value of {header} cannot be made of secret {names}: it may have visible ASCII characters, "
-                f"spaces and tabs only, {MAX_VALUE_BYTES} at most"
+                f"with spaces and tabs between them, {MAX_VALUE_BYTES} at most"
             )
         )
     return value

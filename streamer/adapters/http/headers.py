@@ -48,7 +48,9 @@ OUTGOING = (
     OutgoingHeader(AUTHORIZATION, "The domain's credentials, where `config` has some for the task's business.", True),
     OutgoingHeader(IDEMPOTENCY_KEY, "The same as `webhook-id`.", True),
     OutgoingHeader(
-        REQUEST_ID, "One attempt: `<task>.<generation>.<attempt>`. Only a repeat after a crash bears it again.", True
+        REQUEST_ID,
+        "One attempt: `<task>.<generation>.<attempt>`. Borne again after a crash, or with a new OAuth token.",
+        True,
     ),
     OutgoingHeader(ATTEMPT, "The attempt's number, from 1; a replay begins again."),
     OutgoingHeader(TASK, "The task's id, by which results name it."),

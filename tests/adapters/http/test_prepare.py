@@ -150,7 +150,9 @@ async def test_a_missing_secret_is_no_end() -> None:
     assert (end.error, end.message) == (ErrorType.CREDENTIALS, "secret token: is not set")
 
 
-@pytest.mark.parametrize("value", [b"a\r\nX-Evil: 1", b"a\nb", b"a\0b", "ä".encode(), b"x" * (MAX_VALUE_BYTES + 1)])
+@pytest.mark.parametrize(
+    "value", [b"a\r\nX-Evil: 1", b"a\nb", b"a\0b", b" a", b"a\t", "ä".encode(), b"x" * (MAX_VALUE_BYTES + 1)]
+)
 async def test_a_value_that_is_no_header_is_not_sent(value: bytes) -> None:
     """A secret with line ends would begin another header."""
     request = Request("https://example.com/", headers=(("X-Key", "${secret:token}"),))
