@@ -47,7 +47,7 @@ fmt: $(DEV) ## format the code and repair what the linter can
 .PHONY: test
 test: $(DEV) deps ## every test, with the broker, and the coverage thresholds  (ARGS: flags of pytest)
 	@mkdir -p $(BUILD) && rm -f $(BUILD)/coverage*
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report= $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --maxschedchunk 8 --cov --cov-report= $(ARGS)
 	@$(BIN)/coverage json -q && $(BIN)/python tools/coverage_gate.py $(BUILD)/coverage.json
 
 .PHONY: scenarios
@@ -73,6 +73,18 @@ bench-schedule: $(DEV) ## show that scheduled tasks come in time, 8 min  (ARGS: 
 .PHONY: bench-cancel
 bench-cancel: $(DEV) ## show that a cancelled task is called no more, 5 min  (ARGS: flags of `python -m bench.cancel_test`)
 	@$(BIN)/python -m bench.cancel_test $(ARGS)
+
+.PHONY: bench-clients
+bench-clients: $(DEV) ## show what a call costs by each HTTP library, 1 min  (ARGS: flags of `python -m bench.clients`)
+	@$(BIN)/python -m bench.clients $(ARGS)
+
+.PHONY: bench-bombs
+bench-bombs: $(DEV) ## show what 200 bombs, endless answers and drips at once cost, 4 min  (ARGS: flags of `python -m bench.bombs`)
+	@$(BIN)/python -m bench.bombs $(ARGS)
+
+.PHONY: hostile
+hostile: $(DEV) ## try all that hostile targets are known to do, print a table of cases, 5 min  (ARGS: --only D1,E3, --no-interop)
+	@$(BIN)/python -m tools.hostile $(ARGS)
 
 .PHONY: interop
 interop: $(DEV) ## sign for the official Standard Webhooks libraries, and run the receivers' examples  (ARGS: --only go,rust)

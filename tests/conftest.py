@@ -1,13 +1,20 @@
-"""What every test has: the embedded broker's fixtures, and hypothesis profiles that repeat in CI."""
+"""What every test has: the embedded broker's fixtures, an order that leaves no process idle, and repeatable hypothesis."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Generator
 from importlib.util import find_spec
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 pytest_plugins = ["tests.support.broker"] if find_spec("tests.support.broker") else []
+
+# A broker lives for minutes here. What Java's second compiler gains it only after those; until then it takes two
+# thirds of the broker's CPU, and a start lasts twice as long.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # A build machine must give the same verdict twice; a developer's machine should find what nobody found yet.
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -15,3 +22,33 @@ settings.register_profile("dev", deadline=None)
 # For `make check`: a fifth of the examples; `make test` tries them all.
 settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest tests first: at the end, a story that waits would keep one process to itself."""
+    items.sort(key=lambda item: 0 if _marked(item, "scenario") else 1 if _marked(item, "slow") else 2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Take no coverage of tests that go the same ways thousands of times.
+
+    To count lines makes these up to four times as slow, and a line that only they reach wants an example of its own.
+    """
+    counting = sys.gettrace()
+    if counting is None or not _repeats(item):
+        return (yield)
+    # pytest-cov's own mark stops the inner of two measurements, and the one that each subprocess begins goes on.
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(counting)
+
+
+def _repeats(item: pytest.Item) -> bool:
+    return _marked(item, "slow") or is_hypothesis_test(getattr(item, "obj", None)) or "simulation" in item.path.parts
+
+
+def _marked(item: pytest.Item, mark: str) -> bool:
+    return item.get_closest_marker(mark) is not None

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from streamer.adapters.http.httpx_client.library import HttpxLibrary
 from streamer.adapters.http.proxy import Proxy
+from streamer.adapters.http.pyreqwest_client.library import PyreqwestLibrary
 from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.redis.shared_limits import RedisSharedLimits
+from streamer.adapters.system import SystemClock
 from streamer.bootstrap.plan import Plan
-from streamer.bootstrap.sending import address_policy, egress_proxy, make_shared_limits
+from streamer.bootstrap.sending import address_policy, egress_proxy, make_sender, make_shared_limits
 from streamer.cli.setup import limits_of, topics_of
 from streamer.core.policy import SharedLimit
+from streamer.core.policy_book import PolicyBook
 from streamer.core.rate import parse_rate
 from streamer.settings.load import load
 from tests.core.samples import NOW_MS
@@ -46,6 +50,13 @@ async def test_a_worker_that_may_not_be_alone_says_so(
     assert await limits.reserve([LIMIT], NOW_MS, 0) == NOW_MS
     assert [record.levelname for record in caplog.records] == ["WARNING"] * warned
     assert all("Set redis.url" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize(("flags", "library"), [({}, PyreqwestLibrary), ({"http.client": "httpx"}, HttpxLibrary)])
+def test_the_setting_chooses_the_http_library(flags: dict[str, str], library: type) -> None:
+    """``http.client`` says who sends; without a word it is pyreqwest."""
+    sender = make_sender(load(environ={}, flags=flags).settings, SystemClock(), PolicyBook)
+    assert isinstance(sender._exchanger._library, library)
 
 
 async def test_a_redis_that_is_away_keeps_no_worker_from_starting(

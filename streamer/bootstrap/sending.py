@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from streamer.adapters.http.client_builder import ClientOptions
+from streamer.adapters.extensions.loader import Extensions
+from streamer.adapters.extensions.signers import Signers
+from streamer.adapters.http.client_options import ClientOptions
 from streamer.adapters.http.guard import AddressPolicy
-from streamer.adapters.http.paced import Pace
+from streamer.adapters.http.libraries import library_of
+from streamer.adapters.http.pace import Pace
 from streamer.adapters.http.proxy import Proxy
 from streamer.adapters.http.secrets import Secrets
-from streamer.adapters.http.sender import PyreqwestSender
+from streamer.adapters.http.sender import HttpSender
 from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.redis.client import RedisOptions
@@ -20,6 +23,7 @@ from streamer.bootstrap.secrets import masking_of
 from streamer.core.policy_book import PolicyBook
 from streamer.core.put_off import Tuning
 from streamer.flow.deliver import DeliverLimits
+from streamer.ports import Meter
 from streamer.settings.model import Settings
 
 _ALONE = (
@@ -80,12 +84,14 @@ def make_sender(
     clock: SystemClock,
     policies: Callable[[], PolicyBook],
     secrets: Secrets | None = None,
-) -> PyreqwestSender:
+    signers: Signers | None = None,
+) -> HttpSender:
     """Return the sender, with what it may call, how, and how long."""
     http = settings.http
-    return PyreqwestSender(
+    return HttpSender(
         clock,
         address_policy(settings),
+        library_of(http.client),
         policies=policies,
         secrets=secrets,
         pace=_pace(settings),
@@ -101,7 +107,13 @@ def make_sender(
         keep_bytes=http.max_response_bytes,
         client_limit=http.clients_max,
         masking=masking_of(settings),
+        signers=signers,
     )
+
+
+def make_signers(extensions: Extensions, meter: Meter) -> Signers | None:
+    """Return what is asked for headers before each call; None where there is nobody to ask."""
+    return Signers(extensions.signers, meter) if extensions.signers else None
 
 
 def _pace(settings: Settings) -> Pace | None:

@@ -23,6 +23,9 @@ from streamer.bootstrap.plan import Plan
 from streamer.flow.claim import ClaimStage
 from streamer.flow.deliver import Deliver
 from streamer.flow.owned import Item
+from streamer.flow.scheduler import Scheduler
+from streamer.flow.telling import Tell
+from streamer.ports import Calendar, Outbox
 from streamer.settings.policies import breaker_policy, lane_defaults
 from streamer.wire.config_record import Installation
 from streamer.wire.outgoing import Encoder
@@ -91,9 +94,14 @@ def make_config(plan: Plan, meter: PrometheusMeter, schedules: ScheduleState) ->
 
 
 def make_intake(
-    plan: Plan, encode: Encoder, clock: SystemClock, meter: PrometheusMeter, config: ConfigLog
+    plan: Plan,
+    encode: Encoder,
+    clock: SystemClock,
+    meter: PrometheusMeter,
+    config: ConfigLog,
+    told: Tell | None = None,
 ) -> tuple[KafkaIntake, DurableProducer]:
-    """Return intake and its producer."""
+    """Return intake and its producer; ``told`` is called with what it has written."""
     lease = HeartbeatLease(plan.settings.kafka.session_timeout_s)
     producer = plan.producer(lease)
     intake = KafkaIntake(
@@ -106,8 +114,30 @@ def make_intake(
         lease=lease,
         clock=clock,
         meter=meter,
+        told=told,
     )
     return intake, producer
+
+
+def make_scheduler(
+    plan: Plan,
+    outbox: Outbox,
+    calendar: Calendar,
+    meter: PrometheusMeter,
+    clock: SystemClock,
+    schedules: ScheduleState,
+    ownership: Ownership,
+) -> Scheduler:
+    """Return what fires recurring schedules, for the partitions that the worker owns."""
+    return Scheduler(
+        clock=clock,
+        outbox=outbox,
+        calendar=calendar,
+        meter=meter,
+        book=schedules.book,
+        places=lambda: ownership.assignment.owned,
+        partitions=plan.topics.partitions,
+    )
 
 
 def make_tier_log(

@@ -10,29 +10,32 @@ from streamer.adapters.kafka.schedule_state import ScheduleState
 from streamer.adapters.kafka.unreadable import decoders
 from streamer.adapters.kafka.watchdog import any_answers
 from streamer.adapters.kafka.worker import Parts, Worker
+from streamer.adapters.log.outbox import LoggedOutbox
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.store.marker_file import MarkerFile
 from streamer.adapters.system import SystemClock, SystemEntropy
+from streamer.bootstrap.extensions import make_advice, make_extensions, make_telling
 from streamer.bootstrap.plan import Plan
 from streamer.bootstrap.secrets import make_sealer, make_secrets, masking_of
-from streamer.bootstrap.sending import deliver_limits, make_sender, make_shared_limits
+from streamer.bootstrap.sending import deliver_limits, make_sender, make_shared_limits, make_signers
 from streamer.bootstrap.stages import (
     make_config,
     make_faust_app,
     make_intake,
     make_ownership,
+    make_scheduler,
     make_tier_log,
     sources_of,
 )
 from streamer.flow.claim import ClaimLimits, ClaimStage
 from streamer.flow.deliver import Deliver
 from streamer.flow.hold import Hold
-from streamer.flow.scheduler import Scheduler
+from streamer.ports import Outbox
 from streamer.wire.outgoing import Encoder
 
 
 def make_worker(plan: Plan) -> Worker:
-    """Return a worker, not started; raises InstanceTaken."""
+    """Return a worker, not started; raises InstanceTaken, SealingKeys, ExtensionError."""
     own = plan.settings.worker
     plan.directory.mkdir(parents=True, exist_ok=True)
     if own.instance_id is not None:
@@ -45,11 +48,14 @@ def make_worker(plan: Plan) -> Worker:
     def logged(partition: int, offset: int) -> None:
         ownership.logged(partition, offset)
 
-    outbox = KafkaOutbox(producer, encode, plan.topics.tasks_changelog, logged)
+    outbox: Outbox = LoggedOutbox(KafkaOutbox(producer, encode, plan.topics.tasks_changelog, logged))
     calendar = CronCalendar()
     schedules = ScheduleState(plan.limits, calendar, meter, clock.now_ms)
     config, shared = make_config(plan, meter, schedules), make_shared_limits(plan, meter)
-    sender = make_sender(plan.settings, clock, config.current, make_secrets(plan.settings, clock))
+    secrets = make_secrets(plan.settings, clock)
+    extensions = make_extensions(plan.settings, secrets)
+    outbox, tell, listeners = make_telling(outbox, extensions, meter)
+    sender = make_sender(plan.settings, clock, config.current, secrets, make_signers(extensions, meter))
     deliver = Deliver(
         clock=clock,
         entropy=SystemEntropy(),
@@ -60,10 +66,11 @@ def make_worker(plan: Plan) -> Worker:
         shared=shared,
         policies=config.current,
         limits=deliver_limits(plan),
+        advice=make_advice(extensions, meter),
     )
     claim = ClaimStage(clock, outbox, meter, _claim_limits(plan))
     ownership = make_ownership(plan, deliver, claim, producer, lease, meter, decoders(clock, sealer))
-    intake, intake_producer = make_intake(plan, encode, clock, meter, config)
+    intake, intake_producer = make_intake(plan, encode, clock, meter, config, tell)
     tier_log, hold_producer = make_tier_log(plan, encode, clock, meter)
     return Worker(
         Parts(
@@ -84,21 +91,14 @@ def make_worker(plan: Plan) -> Worker:
             intake=intake,
             hold=Hold(tier_log, clock, meter, plan.topics.tiers),
             tier_log=tier_log,
-            scheduler=Scheduler(
-                clock=clock,
-                outbox=outbox,
-                calendar=calendar,
-                meter=meter,
-                book=schedules.book,
-                places=lambda: ownership.assignment.owned,
-                partitions=plan.topics.partitions,
-            ),
+            scheduler=make_scheduler(plan, outbox, calendar, meter, clock, schedules, ownership),
             producers=(producer, intake_producer, hold_producer),
             app=make_faust_app(plan, ownership),
             drain_s=plan.settings.kafka.drain_deadline_s,
             broker_answers=any_answers(plan.settings.kafka.bootstrap_servers),
             watchdog_s=own.watchdog.s,
             shared=shared,
+            listeners=listeners,
         )
     )
 

@@ -13,11 +13,12 @@ import typer
 from streamer.adapters.kafka.appender import NotAcknowledged
 from streamer.adapters.kafka.clients import TopicMissing, Unreachable, client_options
 from streamer.adapters.kafka.topics import TopicsRefused
-from streamer.bootstrap.secrets import SealingKeys, make_sealer
+from streamer.bootstrap.secrets import SealingKeys, make_sealer, masking_of
 from streamer.cli.console import USAGE, fail, load_settings
 from streamer.cli.setup import kafka_options, topics_of
 from streamer.settings.load import Loaded
 from streamer.settings.model import Settings
+from streamer.wire.masking import Masking
 from streamer.wire.sealed import KeyMissing, Sealer
 from streamer.wire.topics import Topics
 
@@ -48,6 +49,11 @@ class Installation:
     def settings(self) -> Settings:
         """The settings in force."""
         return self.loaded.settings
+
+    @property
+    def masking(self) -> Masking:
+        """What is masked where people look."""
+        return masking_of(self.settings)
 
 
 def installation(ctx: typer.Context, bootstrap: str | None) -> Installation:

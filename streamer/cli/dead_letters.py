@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 
-from streamer.bootstrap.secrets import masking_of
 from streamer.cli.cluster import INTERRUPTED, BootstrapFlag, Installation, installation, kafka_errors
 from streamer.cli.console import FAILURE, USAGE, JsonFlag, complain, err, fail, print_json, print_table
 from streamer.cli.letter_text import COLUMNS, as_text, line_of, row_of, whole
@@ -63,7 +62,7 @@ def show(
         found = asyncio.run(find(place, which))
     if not found:
         fail(f"no dead letter {which}: list them with `streamer dead-letters ls`")
-    masking = masking_of(place.settings)
+    masking = place.masking
     for letter, note in found:
         shown = whole(letter, note, masking)
         if as_json:

@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
+from streamer.adapters.extensions.loader import installed
 from streamer.adapters.http.explain import Check, Tenant, explain
+from streamer.adapters.http.libraries import LibraryMissing, library_of
+from streamer.adapters.http.library import HttpLibrary
 from streamer.adapters.http.names import SystemLookUp
+from streamer.adapters.system import SystemClock
+from streamer.bootstrap.extensions import extension_problems
 from streamer.bootstrap.sending import address_policy
 from streamer.cli.cluster import BootstrapFlag, installation
-from streamer.cli.console import JsonFlag, print_json, print_table
+from streamer.cli.console import USAGE, JsonFlag, complain, fail, load_settings, print_json, print_table
 from streamer.cli.policy_print import read, warn_of_problems
 from streamer.settings.model import Settings
 
@@ -44,7 +49,11 @@ def url(
         warn_of_problems(config)
         said = config.book().businesses.get(business)
         tenant = Tenant(business, said.network if said is not None else None)
-    checks = asyncio.run(_checks(url, place.settings, tenant))
+    try:
+        library = library_of(place.settings.http.client)
+    except LibraryMissing as error:
+        fail(str(error), code=USAGE)
+    checks = asyncio.run(_checks(url, library, place.settings, tenant))
     allowed = all(check.passed for check in checks)
     if as_json:
         found = [{"name": check.name, "passed": check.passed, "found": check.found} for check in checks]
@@ -56,9 +65,31 @@ def url(
         raise typer.Exit(1)
 
 
-async def _checks(url: str, settings: Settings, tenant: Tenant | None) -> list[Check]:
+@app.command()
+def extensions(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """List the extensions that are installed, and make those that the settings name; exit 1 when one cannot be used.
+
+    A worker does not start with one that cannot. Nothing is asked of those that can.
+    """
+    settings = load_settings(ctx).settings
+    found, problems = installed(), extension_problems(settings, SystemClock())
+    if as_json:
+        listed = [
+            {"name": one.name, "group": one.group, "package": one.package, "named": one.name in settings.extensions}
+            for one in found
+        ]
+        print_json({"usable": not problems, "extensions": listed, "problems": problems})
+    else:
+        rows = [(one.group, one.name, one.package, "yes" if one.name in settings.extensions else "no") for one in found]
+        print_table(("group", "extension", "package", "in the settings"), rows)
+        complain(*problems)
+    if problems:
+        raise typer.Exit(1)
+
+
+async def _checks(url: str, library: HttpLibrary, settings: Settings, tenant: Tenant | None) -> list[Check]:
     look_up = SystemLookUp()
     try:
-        return await explain(url, address_policy(settings), None if settings.http.proxy else look_up, tenant)
+        return await explain(url, library, address_policy(settings), None if settings.http.proxy else look_up, tenant)
     finally:
         look_up.close()

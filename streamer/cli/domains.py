@@ -33,7 +33,7 @@ from streamer.cli.policy_flags import (
     changed_fields,
     fields_of_file,
 )
-from streamer.cli.policy_print import line_text, row_of, summary, warn_of_problems
+from streamer.cli.policy_print import in_words, line_text, row_of, warn_of_problems
 from streamer.core.policy_view import explain
 from streamer.wire.config_model import Kind
 
@@ -63,7 +63,7 @@ def list_(
     else:
         print_table(
             ("domain", "what is said", *COLUMNS),
-            [(row["name"], summary(row["record"]) if row["record"] else "-", *cells_of(row["lanes"])) for row in rows],
+            [(row["name"], in_words(row["record"]) if row["record"] else "-", *cells_of(row["lanes"])) for row in rows],
         )
     warn_of_problems(config)
 
@@ -84,13 +84,14 @@ def show(
         if name is not None and name not in config.of_kind(kind):
             fail(f"--{kind.value}: nothing is said of {kind.value} {name!r}", code=USAGE)
     lines = explain(config.book(), target.name, business, policy)
+    texts = [(line, line_text(line, config.place.masking)) for line in lines]
     live = list(figures.get(target.name, ()))
     warn_of_problems(config)
     if as_json:
-        values = [{"field": line.field, "value": line_text(line), "origin": line.origin} for line in lines]
+        values = [{"field": line.field, "value": text, "origin": line.origin} for line, text in texts]
         print_json({"domain": target.name or EVERY_DOMAIN, "values": values, "lanes": live})
         return
-    print_table(("field", "value", "from"), [(line.field, line_text(line), line.origin) for line in lines])
+    print_table(("field", "value", "from"), [(line.field, text, line.origin) for line, text in texts])
     if live:
         print_table(COLUMNS, [cells_of(live)])
 
@@ -182,10 +183,10 @@ def _read(place: Installation) -> tuple[Config, Figures]:
 
 
 def _rows(config: Config, figures: Figures, *, all_: bool) -> list[dict[str, Any]]:
-    every = config.of_kind(Kind.DEFAULT).get("")
-    rows = [] if every is None else [{**row_of(EVERY_DOMAIN, every), "lanes": []}]
+    every, masking = config.of_kind(Kind.DEFAULT).get(""), config.place.masking
+    rows = [] if every is None else [{**row_of(EVERY_DOMAIN, every, masking), "lanes": []}]
     domains = config.of_kind(Kind.DOMAIN)
-    rows += [{**row_of(name, each), "lanes": list(figures.get(name, ()))} for name, each in domains.items()]
+    rows += [{**row_of(name, each, masking), "lanes": list(figures.get(name, ()))} for name, each in domains.items()]
     if all_:
         rows += [
             {"name": name, "record": {}, "written_at": None, "problem": None, "lanes": list(figures[name])}

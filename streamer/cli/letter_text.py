@@ -13,6 +13,7 @@ from streamer.wire.body_text import body_text, to_base64
 from streamer.wire.instants import format_instant
 from streamer.wire.masking import USUAL, Masking
 from streamer.wire.request_mask import masked_record
+from streamer.wire.result_mask import masked_result
 
 COLUMNS = ("at", "place", "task", "generation", "domain", "reason", "last", "note")
 
@@ -53,7 +54,7 @@ def row_of(line: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def whole(letter: Letter, note: str | None, masking: Masking = USUAL) -> dict[str, Any]:
-    """Return all there is to show, secret header values and URL parameters masked."""
+    """Return all there is to show, secret header values, URL parameters and fields masked."""
     shown = {name: value for name, value in line_of(letter).items() if value is not None}
     if note is not None:
         shown["note"] = note
@@ -67,7 +68,7 @@ def whole(letter: Letter, note: str | None, masking: Masking = USUAL) -> dict[st
         if delivery.business_id is not None:
             shown["business_id"] = delivery.business_id
         shown["request"] = shown_request(delivery.request, masking)
-        shown["result"] = content.result
+        shown["result"] = content.result and masked_result(content.result, masking)
         return shown
     value = content.value and masked_record(content.value, masking)
     for name, raw in (("key", content.key), ("value", value)):
@@ -76,7 +77,7 @@ def whole(letter: Letter, note: str | None, masking: Masking = USUAL) -> dict[st
     if content.truncated:
         shown["truncated"] = True
     if content.headers:
-        shown["headers"] = [{"name": name, **_bytes("value", raw)} for name, raw in content.headers]
+        shown["headers"] = [{"name": name, **_kafka_value(name, raw, masking)} for name, raw in content.headers]
     return shown
 
 
@@ -94,7 +95,7 @@ def as_text(shown: Mapping[str, Any]) -> str:
 
 
 def shown_request(request: Request, masking: Masking = USUAL) -> dict[str, Any]:
-    """Return a request as people may see it, secret header values and URL parameters masked."""
+    """Return a request as people may see it, secret header values, URL parameters and fields masked."""
     shown: dict[str, Any] = {
         "method": request.method,
         "url": masking.shown_url(request.url),
@@ -103,10 +104,16 @@ def shown_request(request: Request, masking: Masking = USUAL) -> dict[str, Any]:
         "priority": request.priority,
     }
     if request.body:
-        shown |= _bytes("body", request.body)
+        shown |= _bytes("body", masking.shown_body(request.body))
     if request.metadata:
         shown["metadata"] = dict(request.metadata)
     return shown
+
+
+def _kafka_value(name: str, raw: bytes, masking: Masking) -> dict[str, str]:
+    """Return a Kafka header's value; one that bears the name of a secret is taken for one."""
+    text = body_text(raw)
+    return _bytes("value", raw) if text is None else {"value": masking.shown_headers([(name, text)])[0][1]}
 
 
 def _bytes(name: str, raw: bytes) -> dict[str, str]:

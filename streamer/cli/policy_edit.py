@@ -13,7 +13,7 @@ from streamer.adapters.kafka.appender import Appended
 from streamer.cli.cluster import Installation, installation, kafka_errors
 from streamer.cli.config_topic import Config, read_config, reading_as, write_config
 from streamer.cli.console import USAGE, fail, print_json
-from streamer.cli.policy_print import shown_fields, summary, titled
+from streamer.cli.policy_print import in_words, shown_fields, titled
 from streamer.core.policy_merge import first_said, most_shards, said_limits
 from streamer.wire.config_key import checked_name, key_of
 from streamer.wire.config_model import Kind
@@ -64,18 +64,19 @@ async def _edit(place: Installation, target: About, change: Change, *, as_json: 
     before = config.stored.get(target.key)
     notes: list[str] = []
     fields = change(config, before.fields if before else {}, notes)
+    shown = shown_fields(fields, place.masking) if fields else None
     if not fields and before is None and target.key not in config.broken:
         _tell(target, None, None, [*notes, "nothing was said of it"], as_json=as_json)
         return
     if before is not None and before.problem is None and fields == before.fields:
-        _tell(target, fields, None, [*notes, "nothing changed"], as_json=as_json)
+        _tell(target, shown, None, [*notes, "nothing changed"], as_json=as_json)
         return
     value = None
     if fields:
         value = encode_config(fields)
         _check(config, target, value)
     at = await write_config(place, target.key, value)
-    _tell(target, fields, at, notes, as_json=as_json)
+    _tell(target, shown, at, notes, as_json=as_json)
 
 
 def _check(config: Config, target: About, value: bytes) -> None:
@@ -100,13 +101,13 @@ def _check_shards(config: Config, found: ConfigRecord) -> None:
 
 
 def _tell(
-    target: About, fields: Mapping[str, Any] | None, at: Appended | None, notes: list[str], *, as_json: bool
+    target: About, shown: Mapping[str, Any] | None, at: Appended | None, notes: list[str], *, as_json: bool
 ) -> None:
     if as_json:
         where = None if at is None else f"{at.partition}:{at.offset}"
-        print_json({"key": target.key, "record": shown_fields(fields) if fields else None, "at": where, "notes": notes})
+        print_json({"key": target.key, "record": shown, "at": where, "notes": notes})
         return
-    said = summary(fields) if fields else "nothing of its own; what is said more generally holds"
+    said = in_words(shown) if shown else "nothing of its own; what is said more generally holds"
     typer.echo(f"{titled(target.kind, target.name)}: {said}")
     for note in notes:
         typer.echo(f"note: {note}")

@@ -17,7 +17,7 @@ from streamer.core.policy_view import HEADER, Line
 from streamer.core.secret_template import MARK
 from streamer.wire.config_model import Kind
 from streamer.wire.instants import format_instant
-from streamer.wire.masking import masked
+from streamer.wire.masking import Masking
 
 
 def titled(kind: Kind, name: str) -> str:
@@ -25,30 +25,30 @@ def titled(kind: Kind, name: str) -> str:
     return "every domain" if kind is Kind.DEFAULT else f"{kind.value.replace('_', ' ')} {name}"
 
 
-def summary(fields: Mapping[str, Any]) -> str:
-    """Return a record in one line."""
-    return cell(", ".join(f"{name} {_short(value)}" for name, value in shown_fields(fields).items())) or "nothing"
+def in_words(shown: Mapping[str, Any]) -> str:
+    """Return a record in one line, from its fields as people may see them."""
+    return cell(", ".join(f"{name} {_short(value)}" for name, value in shown.items())) or "nothing"
 
 
-def shown_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+def shown_fields(fields: Mapping[str, Any], masking: Masking) -> dict[str, Any]:
     """Return a record's fields as people may see them: the values of headers that carry secrets are masked."""
     headers = fields.get("headers")
     if not isinstance(headers, dict):
         return dict(fields)
-    return {**fields, "headers": {name: _header(name, value) for name, value in headers.items()}}
+    return {**fields, "headers": {name: _header(name, value, masking) for name, value in headers.items()}}
 
 
-def line_text(line: Line) -> str:
+def line_text(line: Line, masking: Masking) -> str:
     """Return a value that holds, the end of a pause or a key as an instant."""
     if line.field.startswith(HEADER):
-        return _header(line.field.removeprefix(HEADER), line.text)
+        return _header(line.field.removeprefix(HEADER), line.text, masking)
     return line.text if line.until_ms is None else f"{line.text} {format_instant(line.until_ms)}"
 
 
-def row_of(name: str, stored: Stored) -> dict[str, Any]:
+def row_of(name: str, stored: Stored, masking: Masking) -> dict[str, Any]:
     """Return a record for programs."""
-    written = format_instant(stored.at_ms)
-    return {"name": name, "record": shown_fields(stored.fields), "written_at": written, "problem": stored.problem}
+    record, written = shown_fields(stored.fields, masking), format_instant(stored.at_ms)
+    return {"name": name, "record": record, "written_at": written, "problem": stored.problem}
 
 
 def warn_of_problems(config: Config) -> None:
@@ -62,12 +62,15 @@ def warn_of_problems(config: Config) -> None:
 def list_records(ctx: typer.Context, bootstrap: str | None, kind: Kind, *, as_json: bool) -> None:
     """Print the records of one kind."""
     config = read(installation(ctx, bootstrap))
-    found = config.of_kind(kind)
+    found, masking = config.of_kind(kind), config.place.masking
     if as_json:
         for name, stored in found.items():
-            print_json(row_of(name, stored))
+            print_json(row_of(name, stored, masking))
     else:
-        rows = [(name, summary(each.fields), format_instant(each.at_ms)) for name, each in found.items()]
+        rows = [
+            (name, in_words(shown_fields(each.fields, masking)), format_instant(each.at_ms))
+            for name, each in found.items()
+        ]
         print_table((kind.value.replace("_", " "), "what is said", "written at"), rows)
     warn_of_problems(config)
 
@@ -81,9 +84,9 @@ def show_record(ctx: typer.Context, bootstrap: str | None, kind: Kind, name: str
         group = {Kind.BUSINESS: "businesses", Kind.POLICY: "policies"}.get(kind, "rate-keys")
         fail(f"nothing is said of {titled(kind, name)}; `streamer {group} ls` lists what is")
     if as_json:
-        print_json(row_of(name, stored))
+        print_json(row_of(name, stored, config.place.masking))
     else:
-        print_table(("field", "value"), _lines(stored.fields))
+        print_table(("field", "value"), _lines(stored.fields, config.place.masking))
 
 
 def read(place: Installation) -> Config:
@@ -92,17 +95,17 @@ def read(place: Installation) -> Config:
         return asyncio.run(read_config(place))
 
 
-def _lines(fields: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    for name, value in shown_fields(fields).items():
+def _lines(fields: Mapping[str, Any], masking: Masking) -> Iterable[tuple[str, str]]:
+    for name, value in shown_fields(fields, masking).items():
         if isinstance(value, dict):
             yield from ((f"{name}.{part}", cell(_short(inner))) for part, inner in value.items())
         else:
             yield name, cell(_short(value))
 
 
-def _header(name: str, value: str) -> str:
+def _header(name: str, value: str, masking: Masking) -> str:
     # What names a secret tells nothing, and is what one wants to see.
-    return value if MARK in value else masked([(name, value)])[0][1]
+    return value if MARK in value else masking.shown_headers([(name, value)])[0][1]
 
 
 def _short(value: Any) -> str:

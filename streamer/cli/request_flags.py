@@ -18,7 +18,6 @@ def record_of(
     *,
     headers: Sequence[str] = (),
     json_body: str | None = None,
-    form: Sequence[str] = (),
     metadata: Sequence[str] = (),
     intervals: str | None = None,
     timeout: str | None = None,
@@ -30,10 +29,8 @@ def record_of(
         record["headers"] = [read_header(text) for text in headers]
     if json_body is not None:
         record["json"] = _json(json_body)
-    if form:
-        record["form"] = _form(form)
     if metadata:
-        record["metadata"] = dict(_pair("--metadata", text, "=", "name=value") for text in metadata)
+        record["metadata"] = dict(read_pair("--metadata", text, "=", "name=value") for text in metadata)
     if intervals is not None:
         record["retry"] = {"intervals": [wait.strip() for wait in intervals.split(",") if wait.strip()]}
     if timeout is not None:
@@ -43,10 +40,11 @@ def record_of(
 
 def read_header(text: str) -> tuple[str, str]:
     """Return the name and the value of a `--header`. Raises WrongFlag."""
-    return _pair("--header", text, ":", '"Name: value"')
+    return read_pair("--header", text, ":", '"Name: value"')
 
 
-def _pair(flag: str, text: str, mark: str, allowed: str) -> tuple[str, str]:
+def read_pair(flag: str, text: str, mark: str, allowed: str) -> tuple[str, str]:
+    """Return what stands before and behind the mark in a flag's text. Raises WrongFlag."""
     name, found, value = text.partition(mark)
     if not found or not name.strip():
         raise WrongFlag(f"{flag} must be {allowed}, and is {text!r}")
@@ -61,14 +59,6 @@ def _json(text: str) -> Any:
     if content is None:
         raise WrongFlag("--json-body must not be null, which says that there is no body; send it with --body null")
     return content
-
-
-def _form(items: Sequence[str]) -> dict[str, list[str]]:
-    form: dict[str, list[str]] = {}
-    for text in items:
-        name, value = _pair("--form", text, "=", "name=value")
-        form.setdefault(name, []).append(value)
-    return form
 
 
 def _duration_ms(text: str) -> int:

@@ -16,6 +16,7 @@ from streamer.adapters.kafka.log_reader import EVERYTHING, LogRecord, Span, read
 from streamer.cli.cluster import BootstrapFlag, Installation, installation, kafka_errors
 from streamer.cli.console import USAGE, JsonFlag, err, fail, print_json, print_table
 from streamer.cli.words import because, cell, since_ms
+from streamer.wire.result_mask import masked_result
 from streamer.wire.result_record import decode_result
 from streamer.wire.unreadable import UnreadableRecord
 
@@ -131,7 +132,7 @@ class Listing:
                     return
 
     async def _read(self, span: Span) -> AsyncGenerator[tuple[LogRecord, dict[str, Any]], None]:
-        topic = self.place.topics.results
+        topic, masking = self.place.topics.results, self.place.masking
 
         def announce() -> None:
             if span.follow:
@@ -147,7 +148,7 @@ class Listing:
                     self.unreadable += 1
                     continue
                 if self.wanted.matches(result):
-                    yield record, result
+                    yield record, masked_result(result, masking)
 
     def _print(self, found: Iterator[dict[str, Any]]) -> None:
         if self.as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from streamer.cli.console import err
@@ -12,14 +11,14 @@ from streamer.core.duration import format_duration
 from streamer.core.identity import firing_id
 from streamer.core.schedule import Schedule, next_instant
 from streamer.wire.instants import format_instant
-from streamer.wire.masking import USUAL
+from streamer.wire.masking import Masking
 from streamer.wire.request_mask import masked_request
 
 COLUMNS = ("schedule", "when", "to", "next", "last")
 _COMING = 5
 
 
-def line_of(stored: Stored, now_ms: int) -> dict[str, Any]:
+def line_of(stored: Stored, now_ms: int, masking: Masking) -> dict[str, Any]:
     """Return a schedule for programs."""
     schedule, cursor = stored.schedule, stored.cursor
     fired_ms = cursor.fired_ms if cursor else None
@@ -31,7 +30,7 @@ def line_of(stored: Stored, now_ms: int) -> dict[str, Any]:
         "next": _instant(stored.next_ms(now_ms)),
         "last": _instant(fired_ms),
         "last_task_id": None if fired_ms is None else firing_id(schedule.name, fired_ms),
-        "record": {**stored.fields, "request": _shown(stored.fields["request"])},
+        "record": {**stored.fields, "request": masked_request(stored.fields["request"], masking)},
         "written_at": format_instant(schedule.set_at_ms),
         "problem": stored.problem,
     }
@@ -49,14 +48,14 @@ def sentence(line: dict[str, Any]) -> str:
     return cell(f"schedule {line['name']}: {line['when']}, to {line['domain']}; {coming}")
 
 
-def whole(stored: Stored, now_ms: int) -> dict[str, Any]:
+def whole(stored: Stored, now_ms: int, masking: Masking) -> dict[str, Any]:
     """Return everything that is known of a schedule, with its next instants."""
     coming: list[int] = []
     at_ms = stored.next_ms(now_ms)
     while at_ms is not None and len(coming) < _COMING:
         coming.append(at_ms)
         at_ms = next_instant(stored.schedule, at_ms, CALENDAR.next_after)
-    return {**line_of(stored, now_ms), "coming": [format_instant(each) for each in coming]}
+    return {**line_of(stored, now_ms, masking), "coming": [format_instant(each) for each in coming]}
 
 
 def when(schedule: Schedule) -> str:
@@ -72,11 +71,6 @@ def warn_of_problems(schedules: Schedules) -> None:
     for name, problem in {**schedules.broken, **problems}.items():
         rest = "what it said before holds" if name in schedules.stored else "it does not fire"
         err.print(f"schedule {name}: the newest record is refused, {rest}: {problem}", markup=False, soft_wrap=True)
-
-
-def _shown(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request as people may see it, secret header values and URL parameters masked."""
-    return masked_request(request, USUAL)
 
 
 def _instant(at_ms: int | None) -> str | None:

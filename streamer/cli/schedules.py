@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from streamer.cli.cluster import BootstrapFlag, installation, kafka_errors
+from streamer.cli.cluster import BootstrapFlag, Installation, installation, kafka_errors
 from streamer.cli.console import JsonFlag, print_json, print_table
 from streamer.cli.schedule_edit import change, fire, found, now_ms, remove, set_paused
 from streamer.cli.schedule_flags import Text, Texts, changed_fields, request_of
@@ -29,7 +29,7 @@ def list_(ctx: typer.Context, bootstrap: BootstrapFlag = None, as_json: JsonFlag
     place = installation(ctx, bootstrap)
     with kafka_errors(place):
         schedules = asyncio.run(read_schedules(place))
-    lines = [line_of(stored, now_ms()) for stored in schedules.stored.values()]
+    lines = [line_of(stored, now_ms(), place.masking) for stored in schedules.stored.values()]
     if as_json:
         for line in lines:
             print_json(line)
@@ -44,11 +44,11 @@ def show(ctx: typer.Context, name: NameArgument, bootstrap: BootstrapFlag = None
     place = installation(ctx, bootstrap)
     with kafka_errors(place):
         schedules = asyncio.run(read_schedules(place))
-    stored = found(schedules, name)
+    shown = whole(found(schedules, name), now_ms(), place.masking)
     if as_json:
-        print_json(whole(stored, now_ms()))
+        print_json(shown)
     else:
-        typer.echo(json.dumps(whole(stored, now_ms()), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
     warn_of_problems(schedules)
 
 
@@ -95,7 +95,7 @@ def set_(
     place = installation(ctx, bootstrap)
     with kafka_errors(place):
         stored = asyncio.run(change(place, name, make))
-    _tell(stored, as_json=as_json)
+    _tell(place, stored, as_json=as_json)
 
 
 @app.command()
@@ -104,7 +104,7 @@ def pause(ctx: typer.Context, name: NameArgument, bootstrap: BootstrapFlag = Non
     place = installation(ctx, bootstrap)
     with kafka_errors(place):
         stored = asyncio.run(set_paused(place, name, paused=True))
-    _tell(stored, as_json=as_json)
+    _tell(place, stored, as_json=as_json)
 
 
 @app.command()
@@ -113,7 +113,7 @@ def resume(ctx: typer.Context, name: NameArgument, bootstrap: BootstrapFlag = No
     place = installation(ctx, bootstrap)
     with kafka_errors(place):
         stored = asyncio.run(set_paused(place, name, paused=False))
-    _tell(stored, as_json=as_json)
+    _tell(place, stored, as_json=as_json)
 
 
 @app.command()
@@ -142,8 +142,8 @@ def rm(ctx: typer.Context, name: NameArgument, bootstrap: BootstrapFlag = None, 
         typer.echo(f"schedule {name}: removed")
 
 
-def _tell(stored: Stored, *, as_json: bool) -> None:
-    line = line_of(stored, now_ms())
+def _tell(place: Installation, stored: Stored, *, as_json: bool) -> None:
+    line = line_of(stored, now_ms(), place.masking)
     if as_json:
         print_json(line)
     else:

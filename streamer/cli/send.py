@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from streamer.cli.cluster import BootstrapFlag, installation
 from streamer.cli.console import USAGE, JsonFlag, err, fail
+from streamer.cli.form_flags import form_of
 from streamer.cli.request_flags import WrongFlag, record_of
 from streamer.cli.request_lines import Line, Stream, read_lines
 from streamer.cli.sending import Sending
@@ -30,6 +31,13 @@ def send(
     json_body: Annotated[Text, typer.Option(help="The body, as JSON.")] = None,
     body: Annotated[Text, typer.Option(help="The body, as text.")] = None,
     form: Annotated[Texts, typer.Option(help="A field of a form; may be repeated.", metavar="NAME=VALUE")] = None,
+    form_file: Annotated[
+        Texts,
+        typer.Option(
+            help="A file of a form, which makes the body multipart/form-data; may be repeated.",
+            metavar="NAME=PATH[;type=TYPE]",
+        ),
+    ] = None,
     id_: Annotated[Text, typer.Option("--id", help="The task's id; one is derived if not given.")] = None,
     business: Annotated[Text, typer.Option(help="The business that owns the task.")] = None,
     business_id: Annotated[Text, typer.Option(help="The business's own unique id, instead of --id.")] = None,
@@ -60,10 +68,10 @@ def send(
         return
     try:
         value = record_of(
-            url or "", headers=header or (), json_body=json_body, form=form or (), metadata=metadata or (),
-            intervals=intervals, timeout=timeout, method=method and method.upper(), body=body, id=id_,
-            business=business, business_id=business_id, delay=delay, send_at=send_at, expires_at=expires_at,
-            priority=priority, policy=policy, rate_key=rate_key,
+            url or "", headers=header or (), json_body=json_body, metadata=metadata or (), intervals=intervals,
+            timeout=timeout, method=method and method.upper(), body=body, id=id_, business=business,
+            business_id=business_id, delay=delay, send_at=send_at, expires_at=expires_at, priority=priority,
+            policy=policy, rate_key=rate_key, **form_of(form or (), form_file or (), limits.body_bytes),
         )  # fmt: skip
     except WrongFlag as error:
         fail(str(error), code=USAGE)

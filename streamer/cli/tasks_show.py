@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any
 
-from streamer.bootstrap.secrets import masking_of
 from streamer.cli.cluster import Installation
 from streamer.cli.letter_text import shown_request
 from streamer.cli.tasks_delivery import read_deliveries
@@ -24,7 +23,7 @@ async def look_up(place: Installation, task_id: str, lane: str | None) -> dict[s
         async for found in deliveries:
             delivery = found
     state = states[task_id]
-    return facts(state, delivery, masking_of(place.settings)) if state.generation or delivery is not None else None
+    return facts(state, delivery, place.masking) if state.generation or delivery is not None else None
 
 
 def facts(state: TaskState, delivery: Delivery | None, masking: Masking = USUAL) -> dict[str, Any]:

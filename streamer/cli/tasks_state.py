@@ -12,6 +12,7 @@ from streamer.adapters.kafka.log_reader import Span, read_log
 from streamer.cli.cluster import Installation
 from streamer.cli.words import because
 from streamer.wire.outgoing import task_partition
+from streamer.wire.result_mask import masked_result
 from streamer.wire.result_record import decode_result
 from streamer.wire.unreadable import UnreadableRecord
 
@@ -91,14 +92,14 @@ async def read_states(
     place: Installation, task_ids: Iterable[str], partitions: Iterable[int]
 ) -> Mapping[str, TaskState]:
     """Return where each task stands."""
-    states = {task_id.encode(): TaskState(task_id) for task_id in task_ids}
+    states, masking = {task_id.encode(): TaskState(task_id) for task_id in task_ids}, place.masking
     span = Span(offsets=dict.fromkeys(partitions, 0))
     async with aclosing(read_log(place.options, place.topics.results, span)) as records:
         async for record in records:
             # The key first: of millions of results only those of a few tasks need to be read.
             if (state := states.get(record.key or b"")) is not None:
                 try:
-                    state.learn(decode_result(record.value))
+                    state.learn(masked_result(decode_result(record.value), masking))
                 except UnreadableRecord:
                     continue
     return {state.task_id: state for state in states.values()}

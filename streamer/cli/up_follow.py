@@ -12,6 +12,7 @@ from streamer.cli.cluster import Installation
 from streamer.cli.letter_text import line_of
 from streamer.cli.letters import read_letters
 from streamer.cli.up_voice import Voice
+from streamer.wire.result_mask import masked_result
 from streamer.wire.result_record import decode_result
 from streamer.wire.unreadable import UnreadableRecord
 
@@ -49,7 +50,7 @@ class Following:
         async with aclosing(read_log(self.place.options, self.place.topics.results, self._span)) as records:
             async for record in records:
                 try:
-                    result = decode_result(record.value)
+                    result = masked_result(decode_result(record.value), self.place.masking)
                 except UnreadableRecord:
                     # Somebody else's record on our topic: nothing that a demo could explain.
                     continue

@@ -77,9 +77,8 @@ class Stage:
                 self._trickle(workers, appender, url),
             )
             self.voice("stopping", "stopping: no new tasks, running calls have 8 s to end")
-        self.voice(
-            "stopped", f"stopped: sent {self._sent}, {following.summary()}", sent=self._sent, seen=dict(following.seen)
-        )
+        told = ", ".join([f"sent {self._sent}", *following.summary()])
+        self.voice("stopped", f"stopped: {told}", sent=self._sent, seen=dict(following.seen))
         return reason
 
     @asynccontextmanager

@@ -16,6 +16,8 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
+from streamer.adapters.extensions.loader import ExtensionError
+from streamer.adapters.http.libraries import LibraryMissing
 from streamer.adapters.kafka import positions
 from streamer.adapters.kafka import topics as kafka_topics
 from streamer.adapters.kafka.clients import client_options, cluster_id
@@ -61,7 +63,7 @@ def worker(
 
 
 async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
-    set_up_log(settings.log.level, settings.log.format)
+    set_up_log(settings.log.level, settings.log.format, attempts=settings.log.attempts)
     stop = _stop_on_signals()
     topics, options = topics_of(settings), client_options(**kafka_options(settings))
     await _check(settings, options)
@@ -70,7 +72,7 @@ async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
         made = make_worker(plan)
     except InstanceTaken as error:
         fail(str(error))
-    except SealingKeys as error:
+    except (SealingKeys, ExtensionError, LibraryMissing) as error:
         fail(str(error), code=USAGE)
 
     def ready() -> None:

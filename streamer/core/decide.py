@@ -12,7 +12,7 @@ from streamer.core.retry import next_retry_at
 from streamer.core.verdict import Decision, Finish, Judgement, RetryAt
 
 #: Reasons of an end that are not the error type of the last attempt.
-DELIVERED, EXHAUSTED, EXPIRED = "delivered", "exhausted", "expired"
+DELIVERED, EXHAUSTED, EXPIRED, GAVE_UP = "delivered", "exhausted", "expired", "gave_up"
 
 
 def decide(delivery: Delivery, judgement: Judgement, now_ms: int, unit: float, not_before_ms: int = 0) -> Decision:
@@ -33,6 +33,17 @@ def decide(delivery: Delivery, judgement: Judgement, now_ms: int, unit: float, n
         # Waiting for a time at which nothing would be sent only delays the answer.
         return Finish(State.EXPIRED, EXPIRED, judgement.rule)
     return RetryAt(due_at_ms, judgement.rule)
+
+
+def redecide(delivery: Delivery, planned: RetryAt, at_ms: int, now_ms: int, not_before_ms: int = 0) -> Decision:
+    """Return what follows when the retry that ``decide`` planned is to begin at another time.
+
+    No time is earlier than now, nor than ``not_before_ms``.
+    """
+    due_at_ms = max(at_ms, now_ms, not_before_ms)
+    if expired(delivery, due_at_ms):
+        return Finish(State.EXPIRED, EXPIRED, planned.rule)
+    return RetryAt(due_at_ms, planned.rule)
 
 
 def expired(delivery: Delivery, at_ms: int) -> bool:

@@ -88,6 +88,11 @@ def trace_of(delivery: Delivery) -> str:
     return delivery.request.traceparent or derived_traceparent(delivery.task_id)
 
 
+def trace_id_of(delivery: Delivery) -> str:
+    """Return the 32 hex digits by which tracing tools find the task: the trace's id within its traceparent."""
+    return trace_of(delivery)[3:35]
+
+
 def moved(
     delivery: Delivery,
     *,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from streamer.core.delivery import Delivery, Origin
 from streamer.core.figures import LaneFigures
+from streamer.core.identity import event_id
 from streamer.core.lifecycle import TERMINAL, State
 from streamer.core.outcome import ErrorType, Exchange, Outcome
 from streamer.core.schedule import Cursor
@@ -32,7 +33,8 @@ class ResultOf:
 
     ``attempt`` is the number of the attempt made, or of the next one where none was made. ``exchange`` is there for an
     attempt only. ``state`` is the task's state after it, or None where the result says nothing of the task, as for a
-    duplicate; the result is final when that state is terminal.
+    duplicate; the result is final when that state is terminal. ``lane`` is the one that a command named: no record has it,
+    but whoever is told of a cancelled task wants to know its domain.
     """
 
     task_id: str
@@ -49,11 +51,21 @@ class ResultOf:
     delivery: Delivery | None = None
     exchange: Exchange | None = None
     command_id: str | None = None
+    lane: str | None = None
 
     @property
     def final(self) -> bool:
         """Tell whether the task's generation ends with this result."""
         return self.state in TERMINAL
+
+    @property
+    def event_id(self) -> str:
+        """The id by which a consumer knows the same result written twice."""
+        salt = f"{self.command_id or ''}/{self.because.reason or ''}"
+        if self.outcome is Outcome.DEFERRED:
+            # A wait that moves is another event of the same attempt, and must not look like a repeat.
+            salt = f"{salt}@{self.because.due_at_ms}"
+        return event_id(self.task_id, self.generation, self.attempt, self.outcome, salt)
 
 
 @dataclass(frozen=True, slots=True)

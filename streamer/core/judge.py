@@ -113,6 +113,23 @@ def judge(request: Request, end: Response | Failure, rules: Sequence[AnswerRule]
     return judged
 
 
+def overruled(judged: Judgement, status: int, then: Meaning, rule: str, reason: str, wait_ms: int | None) -> Judgement:
+    """Return an extension's verdict on an answer in place of what it was judged to be.
+
+    A 2xx that it calls a failure is ``extension``; the others are what they are by default. A retry waits as long as the
+    receiver asked, where the extension names no time.
+    """
+    if then is Meaning.SUCCESS:
+        return Judgement(Outcome.SUCCESS, None, False, rule, reason)
+    if judged.detail is not None:
+        reason = f"{reason}; {judged.detail}"
+    usual = _BY_STATUS.get(status, _NO_STATUS)
+    error_type = ErrorType.EXTENSION if 200 <= status <= 299 else usual.error_type
+    if then is Meaning.STOP:
+        return Judgement(usual.outcome, error_type, False, rule, reason)
+    return Judgement(usual.outcome, error_type, True, rule, reason, judged.wait_ms if wait_ms is None else wait_ms)
+
+
 def _by_word(word: Word, judged: Judgement, status: int) -> Judgement:
     if word.action is Action.STOP:
         if judged.outcome is Outcome.SUCCESS:

@@ -51,6 +51,7 @@ class ErrorType(StrEnum):
     STOPPED = "stopped_by_receiver"
     RETRY_ASKED = "retry_asked"
     ANSWER_RULE = "answer_rule"
+    EXTENSION = "extension"
     CREDENTIALS = "credentials"
     BLOCKED = "blocked"
     UNKNOWN = "unknown"
@@ -88,10 +89,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One attempt as it went: its end, the address that was judged and used, and its times (wall clock and duration)."""
+    """One attempt as it went: its end, the address that was judged and used, and its times (wall clock and duration).
+
+    ``tls_verified`` is False where the target's certificate was taken as it came, by its domain's policy.
+    """
 
     end: Response | Failure
     started_at_ms: int
     duration_ms: float
     address: str | None = None
     sent_headers: tuple[tuple[str, str], ...] = field(default=())
+    tls_verified: bool = True

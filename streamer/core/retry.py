@@ -25,6 +25,13 @@ def next_retry_at(policy: RetryPolicy, attempt: int, now_ms: int, unit: float) -
     return now_ms + _spread_ms(_grown_ms(policy.backoff, attempt - 1), policy.backoff.jitter, unit)
 
 
+def retries_left(policy: RetryPolicy, attempt: int) -> int | None:
+    """Return how many attempts may follow ``attempt`` (from 1), None where their number has no bound."""
+    if policy.intervals_ms is not None:
+        return max(0, len(policy.intervals_ms) + 1 - attempt)
+    return None if policy.max_attempts is None else max(0, policy.max_attempts - attempt)
+
+
 def _grown_ms(backoff: Backoff, retries_before: int) -> float:
     try:
         grown_ms = backoff.initial_ms * backoff.multiplier**retries_before

@@ -26,6 +26,14 @@ class Judgement:
     wait_ms: int | None = None
 
 
+def noted(judgement: Judgement, note: str) -> Judgement:
+    """Return a judgement with one more thing that people should know."""
+    detail = f"{judgement.detail}; {note}" if judgement.detail else note
+    return Judgement(
+        judgement.outcome, judgement.error_type, judgement.retryable, judgement.rule, detail, judgement.wait_ms
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Finish:
     """The task ends here, in ``state``; ``reason`` is one of a small set of words and stands in results and dead letters."""

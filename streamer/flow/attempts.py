@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 
 from streamer.core.decide import decide
 from streamer.core.delivery import Delivery, Why
@@ -14,7 +15,9 @@ from streamer.core.judge import judge
 from streamer.core.outcome import Exchange, Response
 from streamer.core.policy_book import PolicyBook
 from streamer.core.retry_after import retry_after_ms
+from streamer.core.verdict import RetryAt
 from streamer.flow import steps
+from streamer.flow.advice import Advice
 from streamer.flow.gate import Gate
 from streamer.flow.owned import Work
 from streamer.ports import Clock, Entropy, Meter, Sender
@@ -41,6 +44,7 @@ class Attempts:
         settle: Callable[[Work, steps.Emits, steps.MaybeEntry], None],
         fault: Callable[[Work, str], None],
         now: Callable[[str], steps.Now],
+        advice: Advice | None = None,
     ) -> None:
         self._clock = clock
         self._entropy = entropy
@@ -52,6 +56,7 @@ class Attempts:
         self._settle = settle
         self._fault = fault
         self._now = now
+        self._advice = advice
         self._running = 0
         self.quiet = asyncio.Event()
         self.quiet.set()
@@ -87,10 +92,15 @@ class Attempts:
     async def _attempt(self, grant: Grant[Work], gate: Gate, work: Work, delivery: Delivery) -> None:
         if delivery.why in _ON_TIME:
             self._meter.observe("due_lateness_seconds", max(0, self._clock.now_ms() - delivery.due_at_ms) / 1000)
+        # Asked before the call, as the sender asks: an answer is read by the policies that its call was sent under.
+        how = self._policies().how(delivery.lane, delivery.business, delivery.request.policy)
         exchange = await self._sender.send(delivery)
+        if not how.tls.verify and delivery.request.url.startswith("https:"):
+            exchange = replace(exchange, tls_verified=False)
         now = self._now(delivery.lane)
-        rules = self._policies().how(delivery.lane, delivery.business, delivery.request.policy).answer
-        judged = judge(delivery.request, exchange.end, rules)
+        judged = judge(delivery.request, exchange.end, how.answer)
+        if self._advice is not None:
+            judged = self._advice.on_answer(delivery, exchange, judged)
         pause_ms = self._pause_ms(exchange, now.ms)
         gate.end(grant, health_of(exchange.end), pause_ms)
         self._meter.count("attempts", label=judged.outcome.value)
@@ -98,6 +108,8 @@ class Attempts:
         wait_ms = max(pause_ms or 0, min(judged.wait_ms or 0, self._retry_after_cap_ms))
         not_before_ms = now.ms + wait_ms if wait_ms else 0
         decision = decide(delivery, judged, now.ms, self._entropy.unit(), not_before_ms)
+        if self._advice is not None and isinstance(decision, RetryAt):
+            judged, decision = self._advice.on_retry(delivery, exchange, judged, decision, now.ms, not_before_ms)
         self._settle(work, *steps.attempted(work, delivery, exchange, judged, decision, now))
 
     def _pause_ms(self, exchange: Exchange, now_ms: int) -> int | None:

@@ -14,6 +14,7 @@ from streamer.core.lifecycle import State
 from streamer.core.outcome import Outcome
 from streamer.core.partitioning import lane_hash
 from streamer.flow import results
+from streamer.flow.faults import about
 from streamer.flow.owned import Batch, Owned, Work, work_of
 from streamer.ports import Abandoned, Change, Clock, Meter, Outbox
 
@@ -78,7 +79,7 @@ class ClaimStage:
                 for work in live:
                     await self._try([work])
                 return
-            log.exception("a claim could not be handled; tried again in %s ms", _AGAIN_MS)
+            log.exception("a claim could not be handled; tried again in %s ms", _AGAIN_MS, extra=about(live[0]))
             self._meter.count("faults")
             task = asyncio.create_task(self._again(live[0]))
             live[0].owned.tasks.add(task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,16 +19,16 @@ from streamer.core.put_off import PutOff, Tuning
 from streamer.core.rate import Rate
 from streamer.flow import steps
 from streamer.flow.admission import Admission
+from streamer.flow.advice import Advice
 from streamer.flow.attempts import Attempts
 from streamer.flow.careful import Careful
 from streamer.flow.commands import command_step
+from streamer.flow.faults import tell_fault, tell_unwritten
 from streamer.flow.gate import Gate
 from streamer.flow.lane_keeper import LaneKeeper
 from streamer.flow.owned import Batch, Owned, Work, work_of
 from streamer.flow.settle import Settlement, Settler
 from streamer.ports import Clock, Entropy, Marker, Meter, Outbox, Sender, SharedLimits
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,7 @@ class Deliver:
         shared: SharedLimits,
         policies: Callable[[], PolicyBook],
         limits: DeliverLimits,
+        advice: Advice | None = None,
     ) -> None:
         self._clock = clock
         self._marker = marker
@@ -111,6 +111,7 @@ class Deliver:
             settle=self._settle,
             fault=self._fault,
             now=self._now,
+            advice=advice,
         )
         self.settler = Settler(outbox, self._settled, self._unsettled)
         self._draining = False
@@ -210,8 +211,6 @@ class Deliver:
         assert isinstance(work.item, Delivery)
         self._settle(work, *steps.expired(work, work.item, self._now(work.item.lane)))
 
-    # Settlement
-
     def _settle(self, work: Work, emits: steps.Emits, entry: steps.MaybeEntry, told: steps.Emits = ()) -> None:
         if not emits and entry is None and not told:
             work.finish()
@@ -241,6 +240,7 @@ class Deliver:
 
     def _fault(self, work: Work, trace: str) -> None:
         self._meter.count("faults")
+        tell_fault(work, trace)
         if isinstance(work.item, Delivery):
             self._settle(work, *steps.faulted(work, work.item, trace, self._now(work.item.lane)))
         else:
@@ -255,7 +255,7 @@ class Deliver:
             return
         # A command, or a record that is not current: a deferral of it would take its task's place. Or the deferral itself.
         self._meter.count("faults")
-        log.error("a settlement cannot be written; tried again in %s ms", steps.FAULT_FIRST_MS, exc_info=error)
+        tell_unwritten(work, error, steps.FAULT_FIRST_MS)
         task = asyncio.create_task(self._put_again(settlement))
         work.owned.tasks.add(task)
         task.add_done_callback(work.owned.tasks.discard)

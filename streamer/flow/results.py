@@ -84,4 +84,5 @@ def of_command(
         origin=delivery.origin if delivery else None,
         delivery=goes_on,
         command_id=command.command_id,
+        lane=command.lane,
     )

@@ -91,6 +91,11 @@ class Retry(Section):
 class Http(Section):
     """The calls that go out."""
 
+    client: Literal["pyreqwest", "httpx"] = Field(
+        "pyreqwest",
+        description="The HTTP library that sends: httpx is for platforms that pyreqwest has no wheel for, and takes several "
+        "times the CPU.",
+    )
     connect_timeout: DurationField = Field(Duration(10_000), description="For the connection, TLS included.")
     first_byte_timeout: OptionalDuration = Field(
         None,

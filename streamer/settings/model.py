@@ -9,7 +9,7 @@ from streamer.settings.lanes import Lanes
 from streamer.settings.platform import Broker, Kafka, Log, Topics
 from streamer.settings.redis import Redis
 from streamer.settings.secrets import Masking, Sealing, Secrets
-from streamer.settings.types import Durations, Section, durations
+from streamer.settings.types import Durations, Names, Section, durations
 
 
 class Settings(Section):
@@ -18,6 +18,11 @@ class Settings(Section):
     tiers: Durations = Field(
         durations("5s 10s 30s 1m 2m 5m 10m 30m 1h 2h 6h 12h 1d 7d"),
         description="Delay tiers, a topic each, from short to long.",
+    )
+    extensions: Names = Field(
+        (),
+        description="Extensions in use, by the names of their entry points; of several signers, judges or retries the "
+        "first is asked first.",
     )
     kafka: Kafka = Kafka()
     topics: Topics = Topics()

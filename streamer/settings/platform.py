@@ -110,3 +110,8 @@ class Log(Section):
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     format: Literal["json", "text"] = Field("text", description="One JSON object a line, or text for people.")
+    attempts: bool = Field(
+        False,
+        description="A line for each attempt, and for each decision without one, whatever the level; "
+        "with the task and its trace, and no URL, header or body.",
+    )

@@ -56,7 +56,9 @@ class Masking(Section):
     headers: LowerNames = Field((), description="Names of headers.")
     query: LowerNames = Field((), description="Names of parameters in URLs.")
     fields: LowerNames = Field(
-        (), description="Names of fields in the kept bodies of answers, JSON or form, at any depth."
+        (),
+        description="Names of fields in bodies, JSON or form, at any depth: in the kept bodies of answers, "
+        "and in requests' where the command line shows them.",
     )
 
 

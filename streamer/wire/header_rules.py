@@ -48,7 +48,7 @@ def check_headers(pairs: Collection[tuple[str, str]]) -> None:
     total = 0
     single: set[str] | None = None
     for name, value in pairs:
-        lower = _checked(name)
+        lower = checked_name(name)
         if len(value) > MAX_VALUE_BYTES:
             raise _refused(f"headers: the value of {name} is longer than {MAX_VALUE_BYTES} bytes")
         if not is_header_value(value):
@@ -80,7 +80,7 @@ def with_missing(pairs: tuple[tuple[str, str], ...], more: Iterable[tuple[str, s
 
 # Tasks share a handful of names. One that is refused is not remembered, so that none can be long.
 @lru_cache(maxsize=1024)
-def _checked(name: str) -> str:
+def checked_name(name: str) -> str:
     """Return a name in lower case; UnreadableRecord when it is none, or belongs to somebody else."""
     if not _TOKEN.match(name):
         raise _refused(f"headers has the name {name[:60]!a}; allowed are RFC 9110 tokens of 1 to {MAX_NAME_BYTES}")

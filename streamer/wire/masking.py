@@ -89,7 +89,7 @@ _USER = re.compile(r"(?<=://)[^/?#@\s]*@")
 class Masking:
     """The names whose values are masked, in lower case; what an installation adds stands beside what always is.
 
-    ``fields`` are those of answers' kept bodies, JSON or form; none are unless an installation names them. With
+    ``fields`` are those of bodies, JSON or form; none are unless an installation names them. With
     ``own_headers`` all values of headers that a task itself names are masked: where requests are encrypted.
     """
 
@@ -130,7 +130,7 @@ class Masking:
         return found
 
     def shown_body(self, body: bytes) -> bytes:
-        """Return an answer's body, JSON or form, without the values of the installation's fields."""
+        """Return a body, JSON or form, without the values of the installation's fields."""
         if not self.fields or not body:
             return body
         try:
@@ -167,13 +167,19 @@ class Masking:
         return masked
 
     def _by_pattern(self, body: bytes) -> bytes:
-        """Mask what can be found in a form, or in JSON that was cut off."""
+        """Mask what can be found in a form, of parts or not, or in JSON that was cut off."""
         names = b"|".join(re.escape(name.encode()) for name in sorted(self.fields))
         quoted = re.compile(
             rb'("(?:' + names + rb')"\s*:\s*)("(?:[^"\\]|\\.)*+"?|[^\s,}\]]+)', re.IGNORECASE | re.DOTALL
         )
         plain = re.compile(rb"((?:^|&)(?:" + names + rb")=)[^&\r\n]*", re.IGNORECASE)
-        return plain.sub(rb"\1***", quoted.sub(rb'\1"***"', body))
+        body = plain.sub(rb"\1***", quoted.sub(rb'\1"***"', body))
+        if not body.startswith(b"--"):
+            return body
+        # A part ends where the line that the body begins with comes again (RFC 2046 §5.1.1).
+        end = rb"(?=\r\n" + re.escape(body.partition(b"\r\n")[0]) + rb"|\Z)"
+        head = rb'(;[ \t]*name="(?:' + names + rb')"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)'
+        return re.sub(head + rb".*?" + end, rb"\1***", body, flags=re.IGNORECASE | re.DOTALL)
 
 
 #: What is masked where an installation adds nothing.
@@ -183,8 +189,3 @@ USUAL = Masking()
 def extended(headers: Iterable[str] = (), query: Iterable[str] = (), fields: Iterable[str] = ()) -> Masking:
     """Return what is masked when these names are, too."""
     return Masking(SENSITIVE_HEADERS.union(headers), SENSITIVE_QUERY.union(query), frozenset(fields))
-
-
-def masked(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the headers in their order, the values of sensitive ones replaced."""
-    return USUAL.shown_headers(headers)

@@ -14,8 +14,7 @@ import orjson
 
 from streamer.core.delivery import Origin, trace_of
 from streamer.core.emit import Because, ResultOf
-from streamer.core.identity import event_id
-from streamer.core.outcome import Exchange, Outcome, Response
+from streamer.core.outcome import Exchange, Response
 from streamer.core.request import Request
 from streamer.wire.body_text import body_text, to_base64
 from streamer.wire.header_cut import cut_headers
@@ -36,7 +35,7 @@ def encode_result(result: ResultOf, masking: Masking = USUAL) -> bytes:
     """Return the result as the record's value."""
     record: dict[str, Any] = {
         "v": VERSION,
-        "event_id": _event_id(result),
+        "event_id": result.event_id,
         "task_id": result.task_id,
         "business": result.business,
         "generation": result.generation,
@@ -114,14 +113,6 @@ def origin_record(origin: Origin) -> dict[str, Any]:
     }
 
 
-def _event_id(result: ResultOf) -> str:
-    salt = f"{result.command_id or ''}/{result.because.reason or ''}"
-    if result.outcome is Outcome.DEFERRED:
-        # A wait that moves is another event of the same attempt, and must not look like a repeat.
-        salt = f"{salt}@{result.because.due_at_ms}"
-    return event_id(result.task_id, result.generation, result.attempt, result.outcome, salt)
-
-
 def _why(because: Because, masking: Masking) -> dict[str, Any]:
     why: dict[str, Any] = {"rule": because.rule, "decided_by": because.decided_by}
     if because.reason is not None:
@@ -141,6 +132,8 @@ def _put_exchange(record: dict[str, Any], exchange: Exchange, masking: Masking) 
     record["duration_ms"] = round(exchange.duration_ms, 3)
     if exchange.address is not None:
         record["address"] = exchange.address
+    if not exchange.tls_verified:
+        record["tls_verified"] = False
     end = exchange.end
     if not isinstance(end, Response):
         record["error"] = masking.shown_url(end.message[:MOST_WORDS])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -131,9 +133,14 @@ def _commands(text: str) -> Iterator[str]:
                         yield piece.strip()
 
 
+@cache
+def _program() -> Any:
+    return typer.main.get_command(app)
+
+
 def _unknown(line: str) -> str:
     """Return the first word of a command line that the program does not know, or nothing."""
-    command = typer.main.get_command(app)
+    command = _program()
     words = shlex.split(line)[1:]
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
         if words[0] not in command.commands:

@@ -8,8 +8,9 @@ import pytest
 import typer
 
 from streamer.cli.policy_flags import changed_fields
-from streamer.cli.policy_print import line_text, shown_fields, summary
+from streamer.cli.policy_print import in_words, line_text, shown_fields
 from streamer.core.policy_view import Line
+from streamer.wire.masking import USUAL
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_secret_values_are_not_shown() -> None:
     """A header that carries a secret is masked wherever a record is shown, unless it only names the secret."""
     fields = {"headers": {"Authorization": "Bearer horse", "X-Api-Key": "${secret:example}", "X-A": "1"}}
     shown = {"headers": {"Authorization": "***", "X-Api-Key": "${secret:example}", "X-A": "1"}}
-    assert shown_fields(fields) == shown
-    assert "horse" not in summary(fields)
-    assert line_text(Line("header authorization", "Bearer horse", "default")) == "***"
-    assert line_text(Line("header X-A", "1", "default")) == "1"
+    assert shown_fields(fields, USUAL) == shown
+    assert "Authorization" in in_words(shown)
+    assert line_text(Line("header authorization", "Bearer horse", "default"), USUAL) == "***"
+    assert line_text(Line("header X-A", "1", "default"), USUAL) == "1"

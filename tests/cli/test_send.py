@@ -64,6 +64,42 @@ def test_ids_are_those_of_the_tasks(cli: Cli, kafka: RunningKafka, topics: Topic
     assert named["id"] == business_task_id("acme", "order 7")
 
 
+def test_files_make_a_multipart_body(cli: Cli, kafka: RunningKafka, topics: Topics, own_directory: Path) -> None:
+    """Fields come first, a file keeps its name unless it is given another, and the type is what is said."""
+    (own_directory / "a;b.pdf").write_bytes(b"\xff\x00")
+    (own_directory / "note").write_text("x")
+    words = ("--form", "n=1", "--form", "n=2", "--form-file", "doc=a;b.pdf;type=text/csv; charset=utf-8")
+    run = cli("send", URL, *words, "--form-file", "more=note;filename=n.txt", "--form", "m=;type=3")
+    assert (run.code, run.stderr) == (0, "")
+    (record,) = requests(kafka, topics)
+    assert json.loads(record.value or b"") == {
+        "url": URL,
+        "multipart": [
+            {"name": "n", "body": "1"},
+            {"name": "n", "body": "2"},
+            {"name": "m", "body": ";type=3"},
+            {"name": "doc", "filename": "a;b.pdf", "content_type": "text/csv; charset=utf-8", "body_base64": "/wA="},
+            {"name": "more", "filename": "n.txt", "body_base64": "eA=="},
+        ],
+    }
+
+
+def test_files_that_are_too_large_are_named(own_directory: Path) -> None:
+    """The message says which file, how large, and what is allowed; nothing asks for Kafka before."""
+    (own_directory / "small").write_bytes(bytes(700))
+    (own_directory / "large").write_bytes(bytes(1025))
+    send = runs({"STREAMER_LIMITS__BODY_BYTES": "1024"})
+    for files, words in (
+        (("large",), "--form-file large: it has 1025 bytes; a body may have 1024 (limits.body_bytes)"),
+        (("small", "small"), "--form-file small: it has 700 bytes, beside 700 of the files before it; a body may have"),
+        (("absent",), "--form-file absent: cannot be read: No such file"),
+        (("",), "--form-file must be NAME=PATH"),
+    ):
+        run = send("send", URL, *[word for path in files for word in ("--form-file", f"f={path}")])
+        assert (run.code, run.stdout) == (2, "")
+        assert words in run.stderr.replace("\n", " ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

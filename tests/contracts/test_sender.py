@@ -1,4 +1,4 @@
-"""The Sender port: one suite over the pyreqwest sender with a real receiver, and over its twin in memory."""
+"""The Sender port: one suite over the sender by each HTTP library with a real receiver, and over its twin in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from streamer.adapters.demo.exchange import OK, SILENCE, After, Answer
 from streamer.adapters.http.guard import AddressPolicy
-from streamer.adapters.http.sender import PyreqwestSender
+from streamer.adapters.http.libraries import LIBRARIES, library_of
+from streamer.adapters.http.sender import HttpSender
 from streamer.adapters.memory.sender import MemorySender, Reply
 from streamer.core.outcome import ErrorType, Exchange, Failure, Response
 from streamer.core.request import METHODS, Request
@@ -42,10 +43,11 @@ class Stage(Protocol):
 
 
 class RealStage:
-    """pyreqwest and real sockets."""
+    """An HTTP library and real sockets."""
 
-    def __init__(self, receiver: Receiver, refusing_port: int) -> None:
-        self.sender: Sender = PyreqwestSender(WallClock(), AddressPolicy(allow_private=True), keep_bytes=KEEP_BYTES)
+    def __init__(self, library: str, receiver: Receiver, refusing_port: int) -> None:
+        policy = AddressPolicy(allow_private=True)
+        self.sender: Sender = HttpSender(WallClock(), policy, library_of(library), keep_bytes=KEEP_BYTES)
         self._receiver = receiver
         self._refusing_port = refusing_port
 
@@ -103,7 +105,7 @@ def _reply(answer: Answer) -> Reply:
     return Reply(Response(answer.status, answer.headers, answer.body), answer.delay_s * 1000)
 
 
-@pytest.fixture(params=["pyreqwest", "memory"])
+@pytest.fixture(params=[*LIBRARIES, "memory"])
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """Each implementation in its world."""
     made: Stage
@@ -114,7 +116,7 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
         return
     with closed_port() as port:
         async with running_receiver() as receiver:
-            made = RealStage(receiver, port)
+            made = RealStage(request.param, receiver, port)
             yield made
             await made.sender.close()
 

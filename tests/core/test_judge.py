@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.core.codes import Codes, parse_codes
-from streamer.core.judge import FAILURE_ROWS, STATUS_ROWS, judge
+from streamer.core.judge import FAILURE_ROWS, STATUS_ROWS, judge, overruled
 from streamer.core.outcome import ErrorType, Failure, Outcome, Response
 from streamer.core.request import RetryPolicy
 from streamer.core.send_policy import AnswerRule, Meaning
@@ -94,6 +94,7 @@ def test_every_error_type_comes_from_the_tables_or_from_what_an_answer_says() ->
         judge(a_request(), Response(200, (("Streamer-Action", "retry"),))).error_type,
         judge(a_request(), Response(500, (("Streamer-Action", "stop"),))).error_type,
         judge(a_request(), Response(200, body=b"no"), [STOPS]).error_type,
+        overruled(judge(a_request(), Response(200)), 200, Meaning.STOP, "extension.x", "no", None).error_type,
     }
     assert given_types | said == set(ErrorType)
     assert not given_types & said

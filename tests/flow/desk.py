@@ -30,6 +30,7 @@ from streamer.core.outcome import Response
 from streamer.core.policy_book import PolicyBook
 from streamer.core.request import Request, RetryPolicy
 from streamer.core.window import Window
+from streamer.flow.advice import Advice
 from streamer.flow.deliver import Deliver, DeliverLimits
 from streamer.flow.owned import Batch, Item, Owned
 from streamer.ports import Change
@@ -59,7 +60,12 @@ class Desk:
     deliver read them; ``crash`` forgets everything else and reads again from the committed offsets.
     """
 
-    def __init__(self, limits: DeliverLimits | None = None, policies: PolicyBook | None = None) -> None:
+    def __init__(
+        self,
+        limits: DeliverLimits | None = None,
+        policies: PolicyBook | None = None,
+        advice: Advice | None = None,
+    ) -> None:
         self.policies = policies or PolicyBook()
         self.shared = MemorySharedLimits()
         self.clock = VirtualClock(NOW_MS)
@@ -72,6 +78,7 @@ class Desk:
         #: How the receiver answers what no script names; a test may put another in its place.
         self.respond: Callable[[Delivery], Reply] = lambda _: Reply()
         self._limits = limits or DeliverLimits()
+        self._advice = advice
         self._came_back = 0
         self.start()
 
@@ -98,6 +105,7 @@ class Desk:
             shared=self.shared,
             policies=lambda: self.policies,
             limits=self._limits,
+            advice=self._advice,
         )
         self._settling = asyncio.create_task(self.deliver.settler.run())
         self._keeping = asyncio.create_task(self.deliver.keeper.run())

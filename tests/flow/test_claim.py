@@ -17,7 +17,7 @@ from streamer.adapters.memory.outbox import ALL, Kind, MemoryOutbox, Trouble
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.store.memory_table import MemoryTable
 from streamer.core.claims import ClaimEntry
-from streamer.core.delivery import Delivery
+from streamer.core.delivery import Delivery, trace_id_of
 from streamer.core.emit import Emit, FirstPass, ResultOf, UnreadableOf
 from streamer.core.identity import claim_key
 from streamer.core.lane_book import LaneBook
@@ -161,7 +161,9 @@ async def test_unreadable_claim_becomes_a_dead_letter(counter: Counter) -> None:
     assert (counter.through, counter.window.unfinished) == ([1], 0)
 
 
-async def test_record_that_cannot_be_handled_holds_up_no_other_and_is_tried_again(counter: Counter) -> None:
+async def test_record_that_cannot_be_handled_holds_up_no_other_and_is_tried_again(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
     """RULES 14: the group's others are written at once, the bad one every five seconds until it can be."""
     broken = True
 
@@ -172,6 +174,8 @@ async def test_record_that_cannot_be_handled_holds_up_no_other_and_is_tried_agai
     counter.outbox.trouble = trouble
     await counter.give(named("good-1", 1), named("bad", 2), named("good-2", 3))
     assert (counter.through, counter.window.unfinished, counter.meter.counted("faults")) == ([1, 3], 1, 1)
+    (told,) = (vars(record)["fields"] for record in caplog.records)
+    assert (told["task_id"], told["trace_id"]) == ("tsk_bad", trace_id_of(named("bad")))
     await counter.clock.advance(5_000)
     assert (counter.window.unfinished, counter.meter.counted("faults")) == (1, 2)
     broken = False

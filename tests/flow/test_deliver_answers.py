@@ -10,7 +10,7 @@ from streamer.core.lifecycle import State
 from streamer.core.outcome import Outcome, Response
 from streamer.core.policy import Policy
 from streamer.core.policy_book import PolicyBook
-from streamer.core.send_policy import AnswerRule, Meaning
+from streamer.core.send_policy import AnswerRule, Meaning, Tls
 from tests.core.samples import NOW_MS
 from tests.flow.desk import MINUTE_MS, Desk, task
 from tests.flow.tiers import Tiers
@@ -91,3 +91,14 @@ async def test_a_redirect_is_told_with_where_it_pointed(desk: Desk) -> None:
     desk.sender.script(DOMAIN, Reply(Response(301, (("location", "https://new.example/"),))))
     await desk.give(task())
     assert desk.results[-1].because.detail == "Location: https://new.example/"
+
+
+async def test_a_certificate_that_is_not_verified_is_told_with_each_attempt(desk: Desk) -> None:
+    """In the results and the dead letter of the domain's calls by TLS, and of no others."""
+    desk.policies = PolicyBook(domains={DOMAIN: Policy(tls=Tls(verify=False))})
+    desk.sender.script(DOMAIN, Reply(Response(410)), Reply())
+    await desk.give(task("dead", url=f"https://{DOMAIN}/"), task("plain", url=f"http://{DOMAIN}/"))
+    await desk.give(task("other", url="https://other.example/", lane="other.example"))
+    told = {result.task_id: result.exchange and result.exchange.tls_verified for result in desk.results}
+    assert told == {"dead": False, "plain": True, "other": True}
+    assert [letter.last.exchange and letter.last.exchange.tls_verified for letter in desk.dead_letters] == [False]

@@ -6,7 +6,7 @@ import pytest
 
 from streamer.adapters.memory.sender import Reply
 from streamer.core.command import Command, Verb
-from streamer.core.delivery import Why
+from streamer.core.delivery import Why, trace_id_of
 from streamer.core.emit import Held, UnreadableOf
 from streamer.core.lifecycle import State
 from streamer.core.outcome import ErrorType, Failure, Outcome
@@ -119,7 +119,9 @@ async def test_due_time_that_is_near_is_waited_for_in_hand(desk: Desk) -> None:
     assert [sent.at_ms for sent in desk.sender.sent] == [NOW_MS + 100]
 
 
-async def test_fault_of_ours_defers_with_the_trace_and_uses_no_attempt(desk: Desk) -> None:
+async def test_fault_of_ours_defers_with_the_trace_and_uses_no_attempt(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     """RULES 14: an unexpected error waits 5 s, then 10 s; its trace stands in the result and its offset is finished."""
     desk.respond = broken
     await desk.give(task())
@@ -129,6 +131,10 @@ async def test_fault_of_ours_defers_with_the_trace_and_uses_no_attempt(desk: Des
     assert [(held.delivery.attempt, held.delivery.faults) for held in desk.held] == [(1, 1), (1, 2)]
     assert "a bug of ours" in (desk.results[0].because.detail or "")
     assert (desk.entry().attempt, desk.unfinished, desk.dead_letters) == (0, 0, [])
+    (told, _) = (vars(record)["fields"] for record in caplog.records)
+    assert (told["task_id"], told["trace_id"]) == ("tsk_1", trace_id_of(task()))
+    assert (told["error"], told["raised_at"].partition(":")[0]) == ("ZeroDivisionError", "flow/desk.py")
+    assert "a bug of ours" not in repr(told)
     desk.respond = lambda _: Reply()
     await desk.come_back()
     assert (desk.entry().state, desk.sent) == (State.SUCCEEDED, [("tsk_1", 1)])

@@ -146,11 +146,16 @@ async def test_replay_of_a_forgotten_task_is_applied(desk: Desk) -> None:
     assert (desk.entry().generation, desk.entry().state) == (5, State.SUCCEEDED)
 
 
-async def test_command_whose_answer_cannot_be_written_is_tried_again(desk: Desk) -> None:
+async def test_command_whose_answer_cannot_be_written_is_tried_again(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     """A fault while a command is settled neither loses the command nor holds up its partition for ever."""
     await desk.give(task(due_at_ms=LATER_MS))
     desk.outbox.fail("publish", RuntimeError("a bug of ours"))
     await desk.give(command(Verb.CANCEL), source="control")
     assert desk.meter.counted("faults") == 1
+    (line,) = caplog.records
+    assert "cannot be written" in line.getMessage()
+    assert vars(line)["fields"] == {"record": "control 0:0", "task_id": "tsk_1", "domain": "receiver.example"}
     await desk.clock.advance(10_000)
     assert (desk.entry().state, desk.unfinished) == (State.CANCELLED, 0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import pytest
 
 from streamer.adapters.demo.exchange import OK, Answer
+from streamer.adapters.log.outbox import LOGGER
+from streamer.core.delivery import trace_of
 from tests.support.receiver import running_receiver
 from tests.support.scene import Scene
 
@@ -16,8 +19,12 @@ LATE_S = 0.5
 
 
 async def test_a_failing_task_climbs_the_tiers_into_the_dead_letters_and_is_replayed(scene: Scene) -> None:
-    """Its waits are the intervals, to half a second; the replay is a new generation of the same task."""
-    async with running_receiver() as receiver, scene.ready_worker():
+    """Its waits are the intervals, to half a second; the replay is a new generation of the same task.
+
+    One trace, which its producer did not send, names it in every call, result and line of the log, and in the dead letter.
+    """
+    scene.place.write_settings(log__attempts=True, log__format="json")
+    async with running_receiver() as receiver, scene.ready_worker() as worker:
         url = receiver.on("/", Answer(500), Answer(503), Answer(500), OK)
         await scene.requests([{"url": url, "retry": {"intervals": ["1s", "2s"]}}])
         (failed,) = await scene.ends(1)
@@ -46,5 +53,18 @@ async def test_a_failing_task_climbs_the_tiers_into_the_dead_letters_and_is_repl
     assert (succeeded["generation"], succeeded["attempt"]) == (2, 1)
     assert [(row["action"], row["note"]) for row in again.objects[:-1]] == [("skipped", "already replayed")]
 
-    told = [(result["generation"], result["outcome"]) for result in await scene.results.to_end()]
+    results = await scene.results.to_end()
+    told = [(result["generation"], result["outcome"]) for result in results]
     assert told == [(1, "server_error")] * 3 + [(2, "control"), (2, "success")]
+
+    assert letter.delivery is not None
+    trace = trace_of(letter.delivery)
+    assert {call.header("traceparent") for call in calls} == {trace}
+    sent = [dict(result["request"]["headers"]) for result in results if "request" in result]
+    assert [headers["traceparent"] for headers in sent] == [trace] * 4
+    lines = [json.loads(line) for line in worker.stderr.read_text().splitlines()]
+    logged = [line for line in lines if line["logger"] == LOGGER]
+    assert [(line["generation"], line["outcome"]) for line in logged] == told
+    assert {line["task_id"] for line in logged} == {task_id}
+    assert {f"00-{line['trace_id']}-" for line in logged} == {trace[:36]}
+    assert [line.get("status") for line in logged] == [500, 503, 500, None, 200]

@@ -43,3 +43,16 @@ async def listening(*hosts: str, port: int = 0) -> AsyncIterator[Listener]:
             return
         async with raw_server(listener.handle, hosts=hosts[1:], port=listener.port):
             yield listener
+
+
+#: The traps of this process, so that a run over many tests can tell how often any of them was hit.
+TRAPS: list[Listener] = []
+
+
+@asynccontextmanager
+async def trap(*hosts: str, port: int = 0) -> AsyncIterator[Listener]:
+    """Listen where nobody may come: it counts among the traps, and has failed its test when it was hit."""
+    async with listening(*hosts, port=port) as listener:
+        TRAPS.append(listener)
+        yield listener
+    assert listener.accepted == 0, f"the trap was hit {listener.accepted} times"

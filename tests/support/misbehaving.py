@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import struct
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +20,7 @@ BOMBS = {31: "gzip", 15: "deflate", -15: "deflate"}
 #: How long a peer waits between the bytes that it drips.
 _DRIP_S = 0.05
 _OK = b"HTTP/1.1 200 OK\r\n"
+_ZEROS = bytes(1024 * 1024)
 
 
 class Comes(StrEnum):
@@ -40,10 +42,20 @@ class Peer:
 
 @cache
 def packed_bomb(window: int) -> bytes:
-    """Return a bomb that unpacks to 400 MiB of zeros; made once, since to pack them takes a second or two."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, window)
-    block = bytes(1024 * 1024)
-    return b"".join([packer.compress(block) for _ in range(BOMB_BYTES // len(block))]) + packer.flush()
+    """Return a bomb that unpacks to 400 MiB of zeros; a block of it is packed once, since to pack it all takes seconds."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    # A full flush leaves nothing to refer to, so that the same bytes may stand behind it again.
+    block = packer.compress(_ZEROS) + packer.flush(zlib.Z_FULL_FLUSH)
+    deflated = block * (BOMB_BYTES // len(_ZEROS)) + packer.flush()
+    if window < 0:
+        return deflated
+    if window > 15:
+        checked = zlib.crc32(b"")
+        for _ in range(BOMB_BYTES // len(_ZEROS)):
+            checked = zlib.crc32(_ZEROS, checked)
+        return b"\x1f\x8b\x08" + bytes(6) + b"\xff" + deflated + struct.pack("<II", checked, BOMB_BYTES)
+    # Adler-32 of zeros alone: their number above, one below.
+    return b"\x78\xda" + deflated + struct.pack(">HH", BOMB_BYTES % 65_521, 1)
 
 
 async def _request(reader: asyncio.StreamReader) -> None:

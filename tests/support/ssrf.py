@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streamer.adapters.http.guard import AddressPolicy
-from streamer.adapters.http.sender import PyreqwestSender
+from streamer.adapters.http.library import HttpLibrary
+from streamer.adapters.http.sender import HttpSender
 from streamer.core.outcome import Exchange
 from streamer.core.request import Request
+from tests.support.libraries import PYREQWEST
 from tests.support.sending import WallClock, delivery_of
 
 _HOST = re.compile(r"(://(?:\[[^\]]*\]|[^/:?#\[]+))(/|$)")
@@ -35,11 +37,11 @@ class UrlCase:
         """Return the URL with a port, where it has a host and none."""
         return _HOST.sub(rf"\1:{port}\2", self.url, count=1)
 
-    async def call(self, url: str) -> Exchange:
+    async def call(self, url: str, library: HttpLibrary = PYREQWEST) -> Exchange:
         """Send a request with default rules, as the name server of this case answers."""
         # What the corpus has no name for may yet be one to the client's parser: then it leads inside.
         known = self if self.leads_to is not None else replace(self, leads_to=("127.0.0.1", "::1"))
-        sender = PyreqwestSender(WallClock(), AddressPolicy(), look_up=known.look_up)
+        sender = HttpSender(WallClock(), AddressPolicy(), library, look_up=known.look_up)
         exchange = await sender.send(delivery_of(Request(url)))
         await sender.close()
         return exchange

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from streamer.core.outcome import Response
 from streamer.wire.masking import USUAL, extended
 from streamer.wire.outgoing import Encoder
 from streamer.wire.request_mask import masked_record, masked_request
+from streamer.wire.result_mask import masked_result
 from streamer.wire.topics import Topics
 from tests.wire.samples import DELIVERY, EXCHANGE, REQUEST, result
 
@@ -47,6 +49,11 @@ BODIES = [
     (b"a=1&card=4111&b=2", b"a=1&card=***&b=2"),
     (b"card=4111", b"card=***"),
     (b"discard=4111 \xff", b"discard=4111 \xff"),
+    (
+        b'--b\r\nContent-Disposition: form-data; name="Card"\r\n\r\n41\r\n--11\r\n--b\r\n; name="a"\r\n\r\n1\r\n--b--\r\n',
+        b'--b\r\nContent-Disposition: form-data; name="Card"\r\n\r\n***\r\n--b\r\n; name="a"\r\n\r\n1\r\n--b--\r\n',
+    ),
+    (b'--b\r\nA: x; name="cvc"\r\nB: y\r\n\r\n123', b'--b\r\nA: x; name="cvc"\r\nB: y\r\n\r\n***'),
     (b"", b""),
 ]
 
@@ -106,6 +113,48 @@ def test_requests_are_shown_masked_whatever_their_types() -> None:
     assert masked_request(odd, USUAL) == {"url": 1, "headers": [["Cookie", "***"], ["Cookie", 1], "b", [1, 2]]}
     envelope = json.dumps({"specversion": "1.0", "data": request}).encode()
     assert json.loads(masked_record(envelope, USUAL)) == {"specversion": "1.0", "data": shown}
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"json": {"a": [{"card": 1}]}}, {"json": {"a": [{"card": "***"}]}}),
+        ({"form": {"Card": ["4111"], "a": "1"}}, {"form": {"Card": "***", "a": "1"}}),
+        ({"body": "card=4111"}, {"body": "card=***"}),
+        ({"body_base64": "Y2FyZD00MTEx"}, {"body_base64": "Y2FyZD0qKio="}),
+        ({"body_base64": "card=4111"}, {"body_base64": "***"}),
+        (
+            {"multipart": [{"name": "CARD", "body": "4111"}, {"name": "a", "json": {"cvc": 1}}, 1]},
+            {"multipart": [{"name": "CARD", "body": "***"}, {"name": "a", "json": {"cvc": "***"}}, 1]},
+        ),
+    ],
+)
+def test_bodies_of_requests_are_shown_without_an_installations_fields(
+    fields: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    """In whichever way a producer gives a body; where an installation names no fields it stays as it is."""
+    assert masked_request(fields, OWN) == shown
+    assert masked_request(fields, USUAL) == fields
+
+
+def test_results_are_shown_by_the_names_of_today() -> None:
+    """A result that was written before a name was added is masked when it is shown, and a hash that would tell goes."""
+    told = {
+        "headers": [["X-Own", "a"]],
+        "body": '{"card":"4111"}',
+        "body_hash": "sha256:0",
+        "request": {"url": "https://e.test/?pin=1", "headers": [["X-Own", "b"]], "body_hash": "sha256:1"},
+        "why": {"rule": "r", "detail": "to https://e.test/?pin=1"},
+        "error": "https://e.test/?pin=1",
+    }
+    assert masked_result(told, OWN) == {
+        "headers": [["X-Own", "***"]],
+        "body": '{"card":"***"}',
+        "request": {"url": "https://e.test/?pin=***", "headers": [["X-Own", "***"]], "body_hash": "sha256:1"},
+        "why": {"rule": "r", "detail": "to https://e.test/?pin=***"},
+        "error": "https://e.test/?pin=***",
+    }
+    assert masked_result(told, USUAL) == told
 
 
 @pytest.mark.parametrize("value", [b"no json \xff", b"[1]", b'{"url": "https://e.test/", "body": "x"}'])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from streamer.core.emit import Because
 from streamer.core.lifecycle import State
 from streamer.core.outcome import Exchange, Outcome, Response
 from streamer.wire.body_text import from_base64
-from streamer.wire.masking import MASK, SENSITIVE_HEADERS, masked
+from streamer.wire.masking import MASK, SENSITIVE_HEADERS, USUAL
 from streamer.wire.result_record import decode_result, encode_result, result_headers
 from streamer.wire.unreadable import UnreadableRecord
 from tests.wire.golden_files import golden
@@ -56,6 +57,12 @@ def test_final() -> None:
     assert "state" not in none
 
 
+def test_a_certificate_that_was_not_verified_is_told() -> None:
+    """The field stands there only where verification was off."""
+    assert "tls_verified" not in written()
+    assert written(exchange=replace(EXCHANGE, tls_verified=False))["tls_verified"] is False
+
+
 def test_event_id_is_stable_and_tells_events_apart() -> None:
     """The same event has the same id; another outcome, reason, command or due time of a wait has another."""
     assert written()["event_id"] == written()["event_id"]
@@ -82,7 +89,8 @@ def test_secrets_are_masked() -> None:
 @pytest.mark.parametrize("name", sorted(SENSITIVE_HEADERS))
 def test_masked_in_every_spelling(name: str) -> None:
     """A sensitive name is known in every spelling, and the order stays."""
-    assert masked([("A", "1"), (name.title(), "s"), (name, "s")]) == [("A", "1"), (name.title(), MASK), (name, MASK)]
+    headers = [("A", "1"), (name.title(), "s"), (name, "s")]
+    assert USUAL.shown_headers(headers) == [("A", "1"), (name.title(), MASK), (name, MASK)]
 
 
 def test_request_as_sent() -> None:

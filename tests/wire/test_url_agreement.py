@@ -7,6 +7,7 @@ import random
 import pytest
 from pyreqwest.http import Url
 
+from streamer.adapters.http.httpx_client.plain_url import read_plain_url
 from streamer.core.lane_key import lane_key
 from tests.core.test_lane_key import KEYS
 
@@ -62,3 +63,28 @@ def test_random_hosts() -> None:
         assert keys[0] == keys[1], url
         agreed += 1
     assert agreed > 1_000
+
+
+_HOSTS = ["a.test", "A.Test.", "127.0.0.1", "127.0.0.1.", "[::1]", "[2001:DB8:0::1]", "bücher.example", "a_b.test"]
+_PORTS = ["", ":80", ":443", ":8080", ":"]
+_REST = [*"/.?#%&=;:@!$'()*+,[]{}|^`~<>\"-_aZ0üé日", "%2e", "%2E", "..", "/../", "/./", "//", "%00", "%zz"]
+
+
+def test_random_paths() -> None:
+    """Both libraries send the same for a URL that both read: scheme, host, port, path and query."""
+    chance = random.Random(11)
+    agreed = 0
+    for _ in range(20_000):
+        rest = "".join(chance.choices(_REST, k=chance.randint(0, 8)))
+        url = chance.choice(("http://", "HTTPS://")) + chance.choice(_HOSTS) + chance.choice(_PORTS)
+        url += chance.choice("/?#") + rest if rest else ""
+        try:
+            read, plain = Url(url), read_plain_url(url)
+        except ValueError:
+            continue
+        assert (read.scheme, read.host_str, read.port_or_known_default) == plain.target, url
+        query = read.query_string
+        assert plain.resource == read.path + ("" if query is None else f"?{query}"), url
+        assert str(plain) == str(read).partition("#")[0], url
+        agreed += 1
+    assert agreed > 15_000

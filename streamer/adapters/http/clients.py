@@ -6,9 +6,8 @@ import asyncio
 from collections import OrderedDict
 from functools import partial
 
-from pyreqwest.client import Client
-
-from streamer.adapters.http.client_builder import ClientOptions, build_client
+from streamer.adapters.http.client_options import ClientOptions
+from streamer.adapters.http.library import HttpClient, HttpLibrary
 from streamer.adapters.http.target import Target
 from streamer.adapters.http.transport import PLAIN, Transport
 
@@ -25,7 +24,7 @@ class Pinned:
 
     __slots__ = ("address", "calls", "client", "most", "retired", "shares", "target", "transport")
 
-    def __init__(self, client: Client, target: Target, address: str, transport: Transport = PLAIN) -> None:
+    def __init__(self, client: HttpClient, target: Target, address: str, transport: Transport = PLAIN) -> None:
         """Wrap a client that was just built, for its first call."""
         self.client = client
         self.target = target
@@ -46,15 +45,16 @@ class Clients:
     Invariant: a client's calls go to the address it was built with, with the certificates it was built with, or nowhere.
     """
 
-    def __init__(self, options: ClientOptions, limit: int = 1024) -> None:
+    def __init__(self, library: HttpLibrary, options: ClientOptions, limit: int = 1024) -> None:
         """Prepare an empty cache."""
+        self._library = library
         self._options = options
         self._limit = limit
         self._pinned: OrderedDict[Target, Pinned] = OrderedDict()
         #: Clients without a call, with when that began, the longest first; and the connections that may be idle in them.
         self._quiet: OrderedDict[Target, float] = OrderedDict()
         self._idle = 0
-        self._building: dict[tuple[Target, str, Transport], asyncio.Task[Client]] = {}
+        self._building: dict[tuple[Target, str, Transport], asyncio.Task[HttpClient]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -149,8 +149,8 @@ class Clients:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _built(self, target: Target, address: str, transport: Transport) -> Client:
-        make = partial(build_client, self._options, target, address, transport)
+    async def _built(self, target: Target, address: str, transport: Transport) -> HttpClient:
+        make = partial(self._library.build, self._options, target, address, transport)
         if target.scheme == "http":
             return make()
         # Reading the root certificates takes some 5 ms of CPU without the GIL: no need that all lanes wait.

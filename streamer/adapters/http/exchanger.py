@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import NamedTuple
-
-from pyreqwest.exceptions import RequestError
-from pyreqwest.http import Url
-from pyreqwest.request import StreamRequest
-
-from streamer.adapters.http.answer import read_answer
 from streamer.adapters.http.clients import Pinned
 from streamer.adapters.http.deadlines import Deadlines
-from streamer.adapters.http.failures import failure_of
-from streamer.adapters.http.paced import Pace, PacedCall, TooSlow
+from streamer.adapters.http.library import HttpLibrary
+from streamer.adapters.http.outgoing import Outgoing
+from streamer.adapters.http.pace import Pace
 from streamer.adapters.http.proxy import told_apart
 from streamer.adapters.http.routes import Caller, Routes
-from streamer.adapters.http.target import Target, read_target
+from streamer.adapters.http.target import Target
 from streamer.adapters.http.transport import Transports
 from streamer.core.outcome import ErrorType, Failure, Response
-from streamer.core.send_policy import SendPolicy
 
-#: How much longer than the client's own timeout a call may take before it is cut off (RULES 6).
+#: How much longer than the library's own timeout a call may take before it is cut off (RULES 6).
 _GRACE_S = 1.0
 _UNREACHED = (ErrorType.CONNECT, ErrorType.CONNECT_TIMEOUT)
 _HTTP2 = "HTTP/2.0"
@@ -30,33 +22,12 @@ _HTTP2 = "HTTP/2.0"
 End = tuple[Response | Failure, str | None]
 
 
-class Outgoing(NamedTuple):
-    """A call as it goes on the wire, and for whom; it may hold secrets, and is never shown.
-
-    ``keep_bytes`` of the answer's body are kept. A tuple, because it is made for every call.
-    """
-
-    method: str
-    url: str
-    headers: list[tuple[str, str]]
-    body: bytes
-    timeout_ms: int
-    keep_bytes: int
-    lane: str
-    how: SendPolicy
-    business: str = ""
-    shows_credentials: bool = False
-
-    def __repr__(self) -> str:
-        """Tell where to, and no more."""
-        return f"Outgoing({self.method} {self.lane})"
-
-
 class Exchanger:
     """Makes calls, each within its time whatever the peer does."""
 
-    def __init__(self, routes: Routes, transports: Transports, pace: Pace | None) -> None:
+    def __init__(self, library: HttpLibrary, routes: Routes, transports: Transports, pace: Pace | None) -> None:
         """Prepare without a connection; without a ``pace`` only the connection and the whole have a time."""
+        self._library = library
         self._routes = routes
         self._transports = transports
         self._pace = pace
@@ -65,10 +36,10 @@ class Exchanger:
     async def exchange(self, call: Outgoing) -> End:
         """Make the call, and return its end with the address that was called."""
         try:
-            url = Url(call.url)
-            target = read_target(url)
+            target, url = self._library.read(call.url)
         except ValueError as error:
-            return _refused(error), None
+            # What cannot be read can never be sent.
+            return Failure(ErrorType.BLOCKED, str(error), begun=False), None
         pinned: Pinned | None = None
         try:
             with self._deadlines.within(call.timeout_ms / 1000 + _GRACE_S):
@@ -76,11 +47,14 @@ class Exchanger:
                 if isinstance(found, Failure):
                     return found, None
                 pinned = found
-                try:
-                    request = _request(pinned, call, url, at_once=self._pace is not None)
-                except ValueError as error:
-                    return _refused(error), None
-                end = await self._answered(request, pinned, call.keep_bytes)
+                end = await pinned.client.call(call, url, self._deadlines, self._pace)
+                if isinstance(end, Failure):
+                    if end.error is ErrorType.BLOCKED:
+                        return end, None
+                    if end.error in _UNREACHED:
+                        self._routes.unreached(target, pinned.address)
+                elif end.http_version == _HTTP2:
+                    pinned.shares = True
                 if (proxy := self._routes.proxy) is not None:
                     end = await told_apart(proxy, target, end)
                 return end, pinned.address or None
@@ -105,36 +79,6 @@ class Exchanger:
             transport = read
         caller = Caller(transport, call.business, call.how.network, call.shows_credentials)
         return self._routes.at_once(target, caller) or await self._routes.find(target, caller)
-
-    async def _answered(self, request: StreamRequest, pinned: Pinned, keep_bytes: int) -> Response | Failure:
-        call = request if self._pace is None else PacedCall(request, self._deadlines, self._pace)
-        try:
-            answer = await read_answer(call, keep_bytes)
-        except TooSlow as slow:
-            return Failure(slow.error, slow.message)
-        except RequestError as error:
-            failure = failure_of(error, pinned.target.scheme)
-            if failure.error in _UNREACHED:
-                self._routes.unreached(pinned.target, pinned.address)
-            return failure
-        if answer.http_version == _HTTP2:
-            pinned.shares = True
-        return answer
-
-
-def _request(pinned: Pinned, call: Outgoing, url: Url, *, at_once: bool) -> StreamRequest:
-    """Return the call; ``at_once`` lets its head be seen before any of the body is there, which costs a little more."""
-    builder = pinned.client.request(call.method, url).headers(call.headers)
-    if call.body:
-        builder = builder.body_bytes(call.body)
-    if at_once:
-        builder = builder.streamed_read_buffer_limit(0)
-    return builder.timeout(timedelta(milliseconds=call.timeout_ms)).build_streamed()
-
-
-def _refused(error: ValueError) -> Failure:
-    """Return the end of a request that the parser or the client's own checks refuse: it can never be sent."""
-    return Failure(ErrorType.BLOCKED, str(error), begun=False)
 
 
 def _cut_off(pinned: Pinned | None, target: Target) -> Failure:

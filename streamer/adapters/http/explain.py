@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pyreqwest.http import Url
-
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.adapters.http.guard_network import judge_network
+from streamer.adapters.http.library import HttpLibrary
 from streamer.adapters.http.names import LookUp
-from streamer.adapters.http.target import Target, literal_address, read_target
+from streamer.adapters.http.target import Target, literal_address
 from streamer.core.lane_key import lane_key
 from streamer.core.send_policy import Network
 
@@ -32,15 +31,16 @@ class Tenant:
     network: Network | None
 
 
-async def explain(url: str, policy: AddressPolicy, look_up: LookUp | None, tenant: Tenant | None = None) -> list[Check]:
+async def explain(
+    url: str, library: HttpLibrary, policy: AddressPolicy, look_up: LookUp | None, tenant: Tenant | None = None
+) -> list[Check]:
     """Check a URL as intake and sender do; checks that hang on one that failed are left out.
 
     Without ``look_up`` an egress proxy resolves the names. The last check is the business's own, where there is one.
     """
     try:
         lane = lane_key(url)
-        parsed = Url(url)
-        target = read_target(parsed)
+        target, parsed = library.read(url)
     except ValueError as error:
         return [Check("url", False, str(error))]
     checks = [Check("url", True, f"sent as {parsed}; its domain is {lane}")]

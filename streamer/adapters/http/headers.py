@@ -59,7 +59,7 @@ OUTGOING = (
         BUSINESS_ID,
         "The task's `business_id`, where it has one that a header can carry: visible ASCII characters, blanks between them.",
     ),
-    OutgoingHeader(USER_AGENT, "`streamer/<version>`.", True),
+    OutgoingHeader(USER_AGENT, "The setting `http.user_agent`.", True),
     OutgoingHeader(
         TRACEPARENT,
         "W3C trace context: the producer's, else one that is derived from the task's id, the same at every attempt.",

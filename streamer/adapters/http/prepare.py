@@ -43,6 +43,11 @@ class Prepared:
     shown: tuple[tuple[str, str], ...]
     hide: tuple[bytes, ...] = field(default=(), repr=False)
 
+    @property
+    def shows_credentials(self) -> bool:
+        """Tell whether somebody else than the task has set its Authorization."""
+        return any(value == MASK and name.lower() == "authorization" for name, value in self.shown)
+
 
 @dataclass(frozen=True, slots=True)
 class _Needs:

@@ -6,12 +6,10 @@ import asyncio
 import base64
 from dataclasses import dataclass, field
 
-from pyreqwest.proxy import ProxyBuilder
-
 from streamer.adapters.http.target import Target
 from streamer.core.outcome import ErrorType, Failure, Response
 
-#: What the client says when a tunnel was not opened, whatever the proxy answered.
+#: How a client says that a tunnel was not opened where it does not tell what the proxy answered.
 TUNNEL = "tunnel error"
 #: RFC 9110 §15.5.8: no target may answer so, only a proxy. Smokescreen refuses with it, others with 403.
 _PROXY_STATUS = 407
@@ -32,16 +30,11 @@ class Proxy:
     user: str = ""
     password: str = field(default="", repr=False)
 
-    def builder(self) -> ProxyBuilder:
-        """Return it as the client wants it: for every URL, whatever the environment says."""
-        proxy = ProxyBuilder.all(f"http://{self.host}:{self.port}")
-        return proxy.basic_auth(self.user, self.password) if self.user else proxy
-
 
 async def told_apart(proxy: Proxy, target: Target, end: Response | Failure) -> Response | Failure:
     """Return an exchange's end with what the proxy said itself told from what the target did."""
     if isinstance(end, Response):
-        return end if target.scheme == "https" else _word_in(end, tunnel=False) or end
+        return end if target.scheme == "https" else word_in(end, tunnel=False) or end
     if not end.message.startswith(TUNNEL):
         return end
     try:
@@ -50,10 +43,10 @@ async def told_apart(proxy: Proxy, target: Target, end: Response | Failure) -> R
     except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
         return end
     # A tunnel that stands now was refused for a reason that has gone.
-    return end if 200 <= answer.status <= 299 else _word_in(answer, tunnel=True) or end
+    return end if 200 <= answer.status <= 299 else word_in(answer, tunnel=True) or end
 
 
-def _word_in(answer: Response, *, tunnel: bool) -> Failure | None:
+def word_in(answer: Response, *, tunnel: bool) -> Failure | None:
     """Return what the proxy says by an answer, where that is its own: to CONNECT it always is."""
     headers = {name.lower(): value for name, value in answer.headers}
     reason = headers.get(_REASON)

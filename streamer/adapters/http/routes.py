@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from streamer.adapters.http.client_builder import ClientOptions, UnfitTransport
+from streamer.adapters.http.client_options import ClientOptions
 from streamer.adapters.http.clients import Clients, Pinned
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.adapters.http.guard_network import judge_network
+from streamer.adapters.http.library import HttpLibrary, UnfitTransport
 from streamer.adapters.http.names import Known, LookUp, Names, SystemLookUp
 from streamer.adapters.http.target import Target
 from streamer.adapters.http.transport import Transport
@@ -36,6 +37,7 @@ class Routes:
         self,
         clock: Clock,
         policy: AddressPolicy,
+        library: HttpLibrary,
         options: ClientOptions,
         *,
         name_ttl_ms: int = 30_000,
@@ -48,7 +50,7 @@ class Routes:
         self._options = options
         self._system = SystemLookUp()
         self._names = Names(policy, clock, None if options.proxy else look_up or self._system, name_ttl_ms)
-        self._clients = Clients(options, client_limit)
+        self._clients = Clients(library, options, client_limit)
 
     def at_once(self, target: Target, caller: Caller) -> Pinned | Failure | None:
         """Return the target's client when name and client are at hand, which is the usual case."""

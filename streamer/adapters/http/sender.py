@@ -1,4 +1,4 @@
-"""Sends HTTP requests with pyreqwest, to the addresses that were judged and to no others."""
+"""Sends HTTP requests, to the addresses that were judged and to no others."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Callable
 
 from streamer import __version__
+from streamer.adapters.extensions.signers import Signers
 from streamer.adapters.http.auth import Credentials
-from streamer.adapters.http.client_builder import ClientOptions
-from streamer.adapters.http.exchanger import End, Exchanger, Outgoing
+from streamer.adapters.http.client_options import ClientOptions
+from streamer.adapters.http.exchanger import End, Exchanger
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.adapters.http.headers import AUTHORIZATION, USER_AGENT, refusal_of
+from streamer.adapters.http.library import HttpLibrary
 from streamer.adapters.http.names import LookUp
-from streamer.adapters.http.paced import Pace
+from streamer.adapters.http.outgoing import Outgoing
+from streamer.adapters.http.pace import Pace
 from streamer.adapters.http.prepare import Prepared, Preparer
 from streamer.adapters.http.routes import Routes
 from streamer.adapters.http.scrub import scrubbed
@@ -36,13 +39,14 @@ _OURS = (AUTHORIZATION, MASK)
 _TOKEN_BYTES = 64 * 1024
 
 
-class PyreqwestSender:
+class HttpSender:
     """Carries out exchanges, each with a client of its target's that is pinned to one judged address."""
 
     def __init__(
         self,
         clock: Clock,
         policy: AddressPolicy,
+        library: HttpLibrary,
         *,
         policies: Callable[[], PolicyBook] = lambda: _NO_POLICIES,
         secrets: Secrets | None = None,
@@ -55,11 +59,13 @@ class PyreqwestSender:
         client_limit: int = 1024,
         look_up: LookUp | None = None,
         masking: Masking = USUAL,
+        signers: Signers | None = None,
     ) -> None:
         """Prepare without a connection; ``look_up`` replaces the system's resolver."""
         routes = Routes(
             clock,
             policy,
+            library,
             options or ClientOptions(),
             name_ttl_ms=name_ttl_ms,
             client_limit=client_limit,
@@ -67,9 +73,10 @@ class PyreqwestSender:
         )
         self._clock = clock
         self._policies = policies
-        self._exchanger = Exchanger(routes, Transports(secrets), pace)
+        self._exchanger = Exchanger(library, routes, Transports(secrets), pace)
         self._credentials = Credentials(Tokens(clock, self._ask))
         self._preparer = Preparer(policies, secrets, self._credentials, user_agent, masking)
+        self._signers = signers
         self._user_agent = user_agent
         self._timeout_cap_ms = timeout_cap_ms
         self._keep_bytes = keep_bytes
@@ -78,8 +85,8 @@ class PyreqwestSender:
         """Send the delivery's request once, within its timeout, following no redirect.
 
         A call that a target refuses for a token that has gone bad is made once more with a new one. Cancelling ends the
-        wait, not the call: pyreqwest (0.15.1) detaches its own task. What is on the wire stays there until the request's
-        timeout, and a call that is still connecting may yet be sent, for as long as the connect timeout.
+        wait, and with httpx the call. With pyreqwest (0.15.1), which detaches its own task, what is on the wire stays there
+        until the request's timeout, and a call that is still connecting may yet be sent, for as long as the connect timeout.
         """
         clock = self._clock
         started_at_ms, began_ms = clock.now_ms(), clock.monotonic_ms()
@@ -87,8 +94,8 @@ class PyreqwestSender:
         timeout_ms = min(delivery.request.timeout_ms, self._timeout_cap_ms)
         prepared: Prepared | Failure | None = refusal_of(delivery.request)
         prepared = prepared or self._preparer.at_once(delivery, how, started_at_ms)
-        if prepared is None:
-            prepared = await self._prepared(delivery, how, timeout_ms)
+        if prepared is None or self._signers is not None:
+            prepared = await self._ready(delivery, how, prepared, timeout_ms)
             timeout_ms -= int(clock.monotonic_ms() - began_ms)
         if isinstance(prepared, Failure):
             return Exchange(prepared, started_at_ms, clock.monotonic_ms() - began_ms)
@@ -102,6 +109,18 @@ class PyreqwestSender:
         """Close every connection."""
         await self._credentials.close()
         await self._exchanger.close()
+
+    async def _ready(
+        self, delivery: Delivery, how: SendPolicy, prepared: Prepared | Failure | None, timeout_ms: int
+    ) -> Prepared | Failure:
+        """Wait for all that a call needs before it can be made, the headers of extensions last."""
+        began_ms = self._clock.monotonic_ms()
+        if prepared is None:
+            prepared = await self._prepared(delivery, how, timeout_ms)
+        if self._signers is None or isinstance(prepared, Failure):
+            return prepared
+        left_ms = timeout_ms - int(self._clock.monotonic_ms() - began_ms)
+        return await self._signers.signed(delivery, prepared, self._clock.now_ms(), max(1, left_ms))
 
     async def _prepared(self, delivery: Delivery, how: SendPolicy, timeout_ms: int) -> Prepared | Failure:
         """Wait for what a call needs of secrets and tokens, for no longer than the call may take."""
@@ -124,7 +143,7 @@ class PyreqwestSender:
             delivery.lane,
             how,
             delivery.business,
-            how.auth is not None and _OURS in prepared.shown,
+            (how.auth is not None or self._signers is not None) and prepared.shows_credentials,
         )
         end, address = await self._exchanger.exchange(call)
         return scrubbed(end, prepared.hide) if prepared.hide else end, address
@@ -136,7 +155,7 @@ class PyreqwestSender:
         value = next(value for name, value in refused.headers if name == AUTHORIZATION)
         if not self._credentials.renews(how.auth, value):
             return None
-        prepared = await self._prepared(delivery, how, left_ms)
+        prepared = await self._ready(delivery, how, None, left_ms)
         if isinstance(prepared, Failure):
             return Failure(prepared.error, f"the target refused the token, and {prepared.message}"), None
         return await self._exchanged(delivery, how, prepared, left_ms)

@@ -28,6 +28,8 @@ _AGAIN_S = 1.0
 _AT_ONCE = 500
 #: So many records of a partition are read one by one before it is left for the next.
 _STEPS = 2_000
+#: What is written, and the record that it becomes.
+Made = tuple[Emit, OutRecord]
 _UNDECODABLE = "the batch that holds this record cannot be decoded: {error}"
 
 
@@ -50,6 +52,7 @@ class KafkaIntake:
         lease: HeartbeatLease,
         clock: Clock,
         meter: Meter,
+        told: Callable[[Sequence[Emit]], None] | None = None,
     ) -> None:
         self._options = options
         self._cluster_id = cluster_id
@@ -60,6 +63,8 @@ class KafkaIntake:
         self._lease = lease
         self._clock = clock
         self._meter = meter
+        #: Is called with what the broker has acknowledged, where anybody wants to know.
+        self._told = told
         self._done: dict[TopicPartition, int] = {}
         #: Set once the group has given us our share, be it nothing.
         self.joined = asyncio.Event()
@@ -97,7 +102,7 @@ class KafkaIntake:
     async def _handle(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
         now_ms, book = self._clock.now_ms(), self._policies()
         records = [record for batch in batches.values() for record in batch]
-        out = [encoded for record in records for encoded in self._admit(record, now_ms, book)]
+        out = [made for record in records for made in self._admit(record, now_ms, book)]
         self._meter.count("requests_read", len(records))
         await self._write(out)
         for tp, batch in batches.items():
@@ -105,19 +110,26 @@ class KafkaIntake:
             if tp in self._done:
                 self._done[tp] = batch[-1].offset + 1
 
-    async def _write(self, out: Sequence[OutRecord]) -> None:
-        await self._producer.write(out)
+    async def _write(self, out: Sequence[Made]) -> None:
+        await self._producer.write([encoded for _, encoded in out])
+        if self._told is not None:
+            self._told([emit for emit, _ in out])
 
-    def _admit(self, record: Any, now_ms: int, book: PolicyBook) -> list[OutRecord]:
+    def _admit(self, record: Any, now_ms: int, book: PolicyBook) -> list[Made]:
         raw = self._raw(record.topic, record.partition, record.offset, record)
         try:
             reading = self._read(raw.value, raw.headers, now_ms, book)
-            return [self._encode(emit) for emit in admit(raw, reading, now_ms, book)]
+            return self._made(admit(raw, reading, now_ms, book))
         except Exception as error:
             # A fault of ours on one record must not stop the partition; the record is kept whole, with the fault's name.
-            log.exception("intake: %s-%s@%s could not be handled", record.topic, record.partition, record.offset)
+            told = {"fields": {"task_id": raw.derived_id}}
+            place = (record.topic, record.partition, record.offset)
+            log.exception("intake: %s-%s@%s could not be handled", *place, extra=told)
             self._meter.count("faults")
-            return [self._encode(emit) for emit in refuse(raw, Refused(None, f"fault of ours: {error!r}"), now_ms)]
+            return self._made(refuse(raw, Refused(None, f"fault of ours: {error!r}"), now_ms))
+
+    def _made(self, emits: Sequence[Emit]) -> list[Made]:
+        return [(emit, self._encode(emit)) for emit in emits]
 
     def _raw(self, topic: str, partition: int, offset: int, record: Any = None) -> RawRequest:
         return RawRequest(
@@ -171,7 +183,7 @@ class KafkaIntake:
             raise KafkaError(f"{tp} cannot be read at its end: {error!r}") from error
         refused = Refused(None, _UNDECODABLE.format(error=error))
         emits = refuse(self._raw(tp.topic, tp.partition, offset), refused, self._clock.now_ms())
-        await self._write([self._encode(emit) for emit in emits])
+        await self._write(self._made(emits))
         self._meter.count("requests_undecodable")
         log.error("%s: offset %s passed over: %r", tp, offset, error)
         reader.consumer.seek(tp, offset + 1)

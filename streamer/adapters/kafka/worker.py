@@ -13,10 +13,10 @@ import faust
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from streamer.adapters.extensions.listeners import Listeners
 from streamer.adapters.kafka import positions
 from streamer.adapters.kafka.config_log import ConfigLog
 from streamer.adapters.kafka.intake import KafkaIntake
-from streamer.adapters.kafka.outbox import KafkaOutbox
 from streamer.adapters.kafka.ownership import Ownership
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.tier_log import KafkaTierLog
@@ -30,7 +30,7 @@ from streamer.flow.deliver import Deliver
 from streamer.flow.hold import Hold
 from streamer.flow.scheduler import Scheduler
 from streamer.flow.sweep import Passed, overdue, sweep
-from streamer.ports import Abandoned, Clock, Sender
+from streamer.ports import Abandoned, Clock, Outbox, Sender
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Parts:
     marker: MarkerFile
     sender: Sender
     ownership: Ownership
-    outbox: KafkaOutbox
+    outbox: Outbox
     deliver: Deliver
     claim: ClaimStage
     intake: KafkaIntake
@@ -66,6 +66,7 @@ class Parts:
     broker_answers: Callable[[], bool]
     watchdog_s: float
     shared: MemorySharedLimits | RedisSharedLimits = field(default_factory=MemorySharedLimits)
+    listeners: Listeners | None = None
 
 
 class Worker:
@@ -181,6 +182,9 @@ class Worker:
             await asyncio.wait_for(parts.sender.close(), 1.0)
         with suppress(Exception):
             await asyncio.wait_for(parts.shared.close(), 1.0)
+        if parts.listeners is not None:
+            # After all that is written: the last events are of what has just drained.
+            await parts.listeners.close()
         for producer in parts.producers:
             await producer.close()
 

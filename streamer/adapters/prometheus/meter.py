@@ -38,6 +38,8 @@ COUNTERS = (
     Metric(
         "shared_limit_fallbacks", None, "Reservations of shared limits made in memory because Redis was away. Alarm."
     ),
+    Metric("extension_errors", "extension", "Times that an extension raised, or returned what is none of its answers."),
+    Metric("extension_events_dropped", "extension", "Events that a listener was too slow for, and so never got."),
     Metric("entries_forgotten", None, "Entries of ended tasks that left the table."),
     Metric("schedules_fired", None, "Requests made by recurring schedules."),
     Metric(

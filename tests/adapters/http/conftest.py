@@ -1,4 +1,4 @@
-"""Fixtures of the pyreqwest sender's tests."""
+"""Fixtures of the sender's tests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from streamer.adapters.http.guard import AddressPolicy
-from streamer.adapters.http.sender import PyreqwestSender
+from streamer.adapters.http.libraries import PYREQWEST, library_of
+from streamer.adapters.http.library import HttpLibrary
+from streamer.adapters.http.sender import HttpSender
 from tests.support.receiver import Receiver, running_receiver
 from tests.support.sending import WallClock
 
-MakeSender = Callable[..., PyreqwestSender]
+MakeSender = Callable[..., HttpSender]
 
 
 @pytest.fixture
@@ -23,12 +25,18 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def make_sender() -> AsyncIterator[MakeSender]:
-    """Makes senders that may call this machine, and closes them."""
-    made: list[PyreqwestSender] = []
+def library(request: pytest.FixtureRequest) -> HttpLibrary:
+    """The HTTP library that a test is about: pyreqwest, unless it is marked for both."""
+    return library_of(getattr(request, "param", PYREQWEST))
 
-    def make(policy: AddressPolicy | None = None, **options: Any) -> PyreqwestSender:
-        made.append(PyreqwestSender(WallClock(), policy or AddressPolicy(allow_private=True), **options))
+
+@pytest.fixture
+async def make_sender(library: HttpLibrary) -> AsyncIterator[MakeSender]:
+    """Makes senders that may call this machine, and closes them."""
+    made: list[HttpSender] = []
+
+    def make(policy: AddressPolicy | None = None, **options: Any) -> HttpSender:
+        made.append(HttpSender(WallClock(), policy or AddressPolicy(allow_private=True), library, **options))
         return made[-1]
 
     yield make

@@ -7,6 +7,7 @@ import pytest
 from streamer.adapters.http.explain import Tenant, explain
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.core.send_policy import Network
+from tests.support.libraries import PYREQWEST
 
 URL = "https://hooks.test/x"
 
@@ -28,7 +29,7 @@ async def public(host: str) -> tuple[str, ...]:
 )
 async def test_a_businesss_own_rules_come_last(network: Network | None, passed: bool, words: str) -> None:
     """They are explained like the installation's, after all of these."""
-    checks = await explain(URL, AddressPolicy(), public, Tenant("acme", network))
+    checks = await explain(URL, PYREQWEST, AddressPolicy(), public, Tenant("acme", network))
     assert [check.name for check in checks] == ["url", "host", "address", "address", "port", "business"]
     assert all(check.passed for check in checks[:-1])
     assert checks[-1].passed is passed
@@ -37,18 +38,18 @@ async def test_a_businesss_own_rules_come_last(network: Network | None, passed: 
 
 async def test_with_a_proxy_names_are_not_looked_up() -> None:
     """What is judged here is told, and what is left to the proxy."""
-    checks = await explain(URL, AddressPolicy(), None, Tenant("acme", Network(deny_cidrs=("0.0.0.0/0",))))
+    checks = await explain(URL, PYREQWEST, AddressPolicy(), None, Tenant("acme", Network(deny_cidrs=("0.0.0.0/0",))))
     assert [(check.name, check.passed) for check in checks] == [
         (name, True) for name in ("url", "host", "name", "port", "business")
     ]
     assert "http.proxy" in checks[2].found
-    refused = await explain("https://127.0.0.1/", AddressPolicy(), None)
+    refused = await explain("https://127.0.0.1/", PYREQWEST, AddressPolicy(), None)
     assert [check.name for check in refused if not check.passed] == ["address"]
-    assert not (await explain("https://hooks.test:22/", AddressPolicy(), None))[-1].passed
+    assert not (await explain("https://hooks.test:22/", PYREQWEST, AddressPolicy(), None))[-1].passed
 
 
 async def test_our_own_port_is_explained() -> None:
     """An opened network does not open the Kafka in it."""
     policy = AddressPolicy(allow_private=True, own_ports=frozenset({9092}))
-    checks = await explain("http://10.0.0.1:9092/", policy, public)
+    checks = await explain("http://10.0.0.1:9092/", PYREQWEST, policy, public)
     assert checks[-1].found == "port 9092 is that of our own Kafka or Redis; http.ports would have to name it"

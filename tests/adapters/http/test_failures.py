@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from streamer.adapters.demo.exchange import DROP, SILENCE, After, Answer
-from streamer.adapters.http.client_builder import ClientOptions
+from streamer.adapters.http.client_options import ClientOptions
 from streamer.core.outcome import ErrorType, Exchange, Failure, Response
 from streamer.core.request import Request
 from tests.adapters.http.conftest import MakeSender
+from tests.support.libraries import both_libraries
 from tests.support.raw_server import raw_server
 from tests.support.receiver import Receiver
 from tests.support.sending import closed_port, delivery_of, full_backlog
@@ -55,6 +56,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
+@both_libraries
 @pytest.mark.parametrize("case", BROKEN)
 async def test_broken_answers_are_failures_of_a_begun_attempt(
     make_sender: MakeSender, receiver: Receiver, case: str
@@ -67,6 +69,7 @@ async def test_broken_answers_are_failures_of_a_begun_attempt(
     assert len(receiver.arrivals) == 1
 
 
+@both_libraries
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_refused_port_is_connect(make_sender: MakeSender, scheme: str) -> None:
     """A refused connection is CONNECT, with and without TLS."""
@@ -77,6 +80,7 @@ async def test_refused_port_is_connect(make_sender: MakeSender, scheme: str) -> 
     assert "refused" in failure.message
 
 
+@both_libraries
 async def test_swallowed_packets_are_connect_timeout(make_sender: MakeSender) -> None:
     """A target that answers no SYN ends in CONNECT_TIMEOUT, long before the whole timeout."""
     sender = make_sender(options=ClientOptions(connect_timeout_ms=200))
@@ -87,6 +91,7 @@ async def test_swallowed_packets_are_connect_timeout(make_sender: MakeSender) ->
     assert 150 < exchange.duration_ms < 2_000
 
 
+@both_libraries
 async def test_stalled_handshake_is_connect_timeout(make_sender: MakeSender, receiver: Receiver) -> None:
     """A port that accepts and never shakes hands ends with the connect timeout."""
     sender = make_sender(options=ClientOptions(connect_timeout_ms=200))
@@ -95,6 +100,7 @@ async def test_stalled_handshake_is_connect_timeout(make_sender: MakeSender, rec
     assert (failure.error, failure.begun) == (ErrorType.CONNECT_TIMEOUT, False)
 
 
+@both_libraries
 async def test_tls_to_a_port_that_speaks_none_is_tls(make_sender: MakeSender) -> None:
     """A peer that answers a TLS hello with plain text is a TLS failure."""
 
@@ -108,6 +114,7 @@ async def test_tls_to_a_port_that_speaks_none_is_tls(make_sender: MakeSender) ->
     assert (failure.error, failure.begun) == (ErrorType.TLS, False)
 
 
+@both_libraries
 async def test_self_signed_certificate_is_tls(make_sender: MakeSender, certificate: Certificate) -> None:
     """A certificate that no trusted root has signed is refused, with the reason."""
     async with tls_server(certificate) as port:
@@ -117,6 +124,7 @@ async def test_self_signed_certificate_is_tls(make_sender: MakeSender, certifica
     assert "certificate" in failure.message
 
 
+@both_libraries
 async def test_certificate_of_another_name_is_tls(make_sender: MakeSender, certificate: Certificate) -> None:
     """A trusted certificate answers for its own name only."""
     trusted = ClientOptions(root_certificates=(certificate.certificate.read_bytes(),))
@@ -129,6 +137,7 @@ async def test_certificate_of_another_name_is_tls(make_sender: MakeSender, certi
     assert right.end.status == 200
 
 
+@both_libraries
 async def test_name_that_does_not_resolve_is_dns(make_sender: MakeSender) -> None:
     """A name that the system does not know is DNS, and nothing was begun."""
     exchange = await make_sender().send(delivery_of(Request("http://nothing.invalid/?secret")))
@@ -138,6 +147,7 @@ async def test_name_that_does_not_resolve_is_dns(make_sender: MakeSender) -> Non
     assert exchange.address is None
 
 
+@both_libraries
 async def test_name_server_that_hangs_is_dns(make_sender: MakeSender) -> None:
     """A look-up may take as long as a connection, and no longer."""
 

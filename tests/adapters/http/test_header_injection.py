@@ -16,7 +16,10 @@ from streamer.core.request import Request
 from streamer.wire.limits import DEFAULT_LIMITS
 from streamer.wire.request_reader import read_request
 from tests.adapters.http.conftest import MakeSender
+from tests.support.libraries import both_libraries
+from tests.support.listener import trap
 from tests.support.raw_server import raw_server
+from tests.support.recording import RecordProperty
 from tests.support.sending import delivery_of
 from tests.wire.samples import AT_MS
 
@@ -72,27 +75,23 @@ def test_refused_at_acceptance(headers: Headers) -> None:
         assert len(outcome.reason) < 300
 
 
-async def test_refused_again_at_send(make_sender: MakeSender) -> None:
+@both_libraries
+async def test_refused_again_at_send(make_sender: MakeSender, record_property: RecordProperty) -> None:
     """A record that somebody else wrote past acceptance ends as blocked, and not one byte goes out."""
-    connections = 0
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-
-    async with raw_server(handle) as port:
-        senders = make_sender(), MemorySender(VirtualClock())
+    senders = make_sender(), MemorySender(VirtualClock())
+    record_property("cases", len(HOSTILE) * len(senders))
+    async with trap("127.0.0.1") as target:
         for headers in HOSTILE:
             pairs = tuple((name, value) for name, value in headers)
             for sender in senders:
                 exchange = await sender.send(
-                    delivery_of(Request(f"http://127.0.0.1:{port}/", headers=pairs, body=b"x"))
+                    delivery_of(Request(f"http://127.0.0.1:{target.port}/", headers=pairs, body=b"x"))
                 )
                 assert isinstance(exchange.end, Failure), ascii(headers)[:80]
                 assert (exchange.end.error, exchange.end.begun) == (ErrorType.BLOCKED, False)
-    assert connections == 0
 
 
+@both_libraries
 async def test_what_passes_is_one_line_each(make_sender: MakeSender) -> None:
     """Of odd headers that are allowed each stands as it was given on a line of its own, and the body is what it was."""
     odd = (("X-Odd!#$%&'*+.^_`|~9", 'a: b, "c"\t;=d'), ("x-a", ""), ("X-a", "1"), ("X-A", "%0d%0aInjected: 1"))
@@ -119,6 +118,7 @@ async def test_what_passes_is_one_line_each(make_sender: MakeSender) -> None:
     assert values == ["", "1", "%0d%0aInjected: 1"]
 
 
+@both_libraries
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
 async def test_a_body_goes_with_every_method(make_sender: MakeSender, method: str) -> None:
     """A body that RFC 9110 gives no meaning is sent as given, with its length, so that none is taken for a request."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from streamer.adapters.http.client_builder import ClientOptions
+from streamer.adapters.http.client_options import ClientOptions
 from streamer.adapters.http.clients import Clients
+from streamer.adapters.http.library import HttpLibrary
 from streamer.adapters.http.target import Target
 from streamer.core.outcome import Response
 from streamer.core.policy import Policy
@@ -18,6 +19,7 @@ from streamer.core.send_policy import Http2
 from tests.adapters.http.conftest import MakeSender
 from tests.support.authority import Authority, server_context
 from tests.support.http2_server import Http2Server, http2_server
+from tests.support.libraries import both_libraries
 from tests.support.policies import Sayings, delivery_to
 from tests.support.receiver import Receiver
 from tests.support.waiting import until
@@ -49,6 +51,7 @@ async def call(make_sender: MakeSender, url: str, authority: Authority, http2: H
     return exchange.end.http_version
 
 
+@both_libraries
 @pytest.mark.parametrize(
     ("http2", "alpn", "version"),
     [
@@ -75,6 +78,7 @@ async def test_version_over_tls_is_agreed_upon(
         assert server.versions == [version.removeprefix("HTTP/").removesuffix(".0")]
 
 
+@both_libraries
 async def test_prior_knowledge_needs_no_tls(make_sender: MakeSender, authority: Authority) -> None:
     """A domain inside one's own walls may speak HTTP/2 without TLS."""
     async with http2_server() as server:
@@ -82,6 +86,7 @@ async def test_prior_knowledge_needs_no_tls(make_sender: MakeSender, authority: 
         assert await call(make_sender, url, authority, Http2.PRIOR_KNOWLEDGE) == "HTTP/2.0"
 
 
+@both_libraries
 async def test_without_tls_and_knowledge_it_is_http1(make_sender: MakeSender, receiver: Receiver) -> None:
     """Nobody is asked to upgrade."""
     exchange = await make_sender().send(delivery_to(Request(receiver.url)))
@@ -90,6 +95,7 @@ async def test_without_tls_and_knowledge_it_is_http1(make_sender: MakeSender, re
     assert receiver.arrivals[0].header("upgrade") is None
 
 
+@both_libraries
 async def test_calls_side_by_side_share_a_connection(make_sender: MakeSender) -> None:
     """Twenty calls that are in flight together are twenty streams of one connection."""
 
@@ -110,6 +116,7 @@ async def test_calls_side_by_side_share_a_connection(make_sender: MakeSender) ->
     assert all(exchange is not None and isinstance(exchange.end, Response) for exchange in exchanges)
 
 
+@both_libraries
 async def test_first_calls_side_by_side_leave_one_connection(
     make_sender: MakeSender, authority: Authority, tmp_path: Path
 ) -> None:
@@ -125,9 +132,10 @@ async def test_first_calls_side_by_side_leave_one_connection(
         assert first <= 20
 
 
-async def test_shared_connection_counts_once_among_the_idle() -> None:
+@both_libraries
+async def test_shared_connection_counts_once_among_the_idle(library: HttpLibrary) -> None:
     """Where calls share a connection, many at once leave one idle connection: no client has to go for it."""
-    clients = Clients(ClientOptions(idle_total=2))
+    clients = Clients(library, ClientOptions(idle_total=2))
     a, b = Target("http", "a.test", 1), Target("http", "b.test", 1)
     for target in (a, b):
         pinned = await clients.build(target, "127.0.0.1")

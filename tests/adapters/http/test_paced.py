@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from streamer.adapters.http.paced import Pace
+from streamer.adapters.http.pace import Pace
 from streamer.core.outcome import ErrorType, Exchange, Failure, Response
 from streamer.core.request import Request
 from tests.adapters.http.conftest import MakeSender
+from tests.support.libraries import both_libraries
 from tests.support.raw_server import raw_server
 from tests.support.sending import delivery_of
 
@@ -57,6 +58,7 @@ async def sent(make_sender: MakeSender, peer: Peer, pace: Pace | None, timeout_m
         return await make_sender(pace=pace).send(delivery_of(request))
 
 
+@both_libraries
 @pytest.mark.parametrize(
     ("peer", "pace", "error"),
     [
@@ -79,6 +81,7 @@ async def test_whole_timeout_says_what_was_waited_for(
     assert 290 <= exchange.duration_ms < 1_500
 
 
+@both_libraries
 @pytest.mark.parametrize(
     ("peer", "pace", "error"),
     [
@@ -99,6 +102,7 @@ async def test_wait_within_a_call_ends_it_early(
     assert 90 <= exchange.duration_ms < 2_000
 
 
+@both_libraries
 async def test_answer_that_keeps_the_pace_is_read(make_sender: MakeSender) -> None:
     """A body may take longer than either wait as long as each piece comes in time."""
     exchange = await sent(make_sender, piece_by_piece, Pace(first_byte_ms=400, read_ms=400), 10_000)

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from streamer.adapters.demo.exchange import Answer
-from streamer.adapters.http.client_builder import ClientOptions
+from streamer.adapters.http.client_options import ClientOptions
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.adapters.http.proxy import Proxy
 from streamer.core.outcome import ErrorType, Exchange, Failure, Response
 from streamer.core.request import Request
 from tests.adapters.http.conftest import MakeSender
 from tests.support.egress_proxy import EgressProxy, egress_proxy, refusal
+from tests.support.libraries import both_libraries
 from tests.support.receiver import Receiver
 from tests.support.sending import closed_port, delivery_of
 from tests.support.tls import HOST, make_certificate, tls_server
@@ -49,6 +50,7 @@ def refused(exchange: Exchange) -> Failure:
     return exchange.end
 
 
+@both_libraries
 async def test_http_is_asked_for_as_a_whole_url(
     make_sender: MakeSender, receiver: Receiver, proxy: EgressProxy
 ) -> None:
@@ -67,6 +69,7 @@ async def test_http_is_asked_for_as_a_whole_url(
     assert arrival.header("proxy-authorization") is None
 
 
+@both_libraries
 async def test_https_is_tunnelled(make_sender: MakeSender, proxy: EgressProxy, tmp_path: Path) -> None:
     """The target's own certificate is verified through the tunnel, and the proxy sees nothing but its name."""
     certificate = make_certificate(tmp_path)
@@ -84,6 +87,7 @@ async def test_https_is_tunnelled(make_sender: MakeSender, proxy: EgressProxy, t
     assert "x-secret" not in proxy.asked[0].headers
 
 
+@both_libraries
 async def test_what_needs_no_name_is_judged_before_the_proxy(make_sender: MakeSender, proxy: EgressProxy) -> None:
     """Addresses in URLs, host rules and ports are judged here: the proxy is not even asked."""
     policy = AddressPolicy(deny_hosts=frozenset({"denied.test"}))
@@ -100,6 +104,7 @@ async def test_what_needs_no_name_is_judged_before_the_proxy(make_sender: MakeSe
     assert proxy.asked == []
 
 
+@both_libraries
 @pytest.mark.parametrize("status", [403, 407])
 async def test_a_tunnel_that_the_proxy_refuses_is_blocked(
     make_sender: MakeSender, proxy: EgressProxy, status: int
@@ -112,6 +117,7 @@ async def test_a_tunnel_that_the_proxy_refuses_is_blocked(
     assert str(status) in failure.message
 
 
+@both_libraries
 @pytest.mark.parametrize("status", [502, 503, 504])
 async def test_a_tunnel_that_cannot_be_opened_is_a_connect_failure(
     make_sender: MakeSender, proxy: EgressProxy, status: int
@@ -125,6 +131,7 @@ async def test_a_tunnel_that_cannot_be_opened_is_a_connect_failure(
     assert str(status) in end.message
 
 
+@both_libraries
 async def test_what_the_proxy_says_over_http_is_told_from_the_target(
     make_sender: MakeSender, receiver: Receiver, proxy: EgressProxy
 ) -> None:
@@ -144,6 +151,7 @@ async def test_what_the_proxy_says_over_http_is_told_from_the_target(
         assert end.status == status
 
 
+@both_libraries
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_wrong_password_fails_no_task_for_good(
     make_sender: MakeSender, proxy: EgressProxy, scheme: str
@@ -159,6 +167,7 @@ async def test_a_wrong_password_fails_no_task_for_good(
     assert "sesame" not in end.message
 
 
+@both_libraries
 async def test_a_proxy_that_talks_nonsense_is_a_connect_failure(make_sender: MakeSender, proxy: EgressProxy) -> None:
     """Nothing is learned from it, and nothing breaks; nor does a proxy that refuses once and then opens."""
     sender = make_sender(POLICY, look_up=never, options=options(proxy))
@@ -169,6 +178,7 @@ async def test_a_proxy_that_talks_nonsense_is_a_connect_failure(make_sender: Mak
         assert (end.error, end.begun) == (ErrorType.CONNECT, False), nonsense[:20]
 
 
+@both_libraries
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_proxy_that_is_away_lets_nothing_past_it(
     make_sender: MakeSender, scheme: str, receiver: Receiver

@@ -16,6 +16,7 @@ from streamer.adapters.http.headers import OUTGOING
 from streamer.core.outcome import ErrorType, Exchange, Failure, Response
 from streamer.core.request import Request
 from tests.adapters.http.conftest import MakeSender
+from tests.support.libraries import both_libraries
 from tests.support.raw_server import raw_server
 from tests.support.receiver import Receiver
 from tests.support.sending import closed_port, delivery_of
@@ -52,6 +53,7 @@ def answer_of(exchange: Exchange) -> Response:
     return exchange.end
 
 
+@both_libraries
 @pytest.mark.parametrize("url", REFUSED_URLS)
 async def test_ways_inside_are_blocked(make_sender: MakeSender, receiver: Receiver, url: str) -> None:
     """Every notation of this machine is refused as what it is, before a connection is made."""
@@ -62,6 +64,7 @@ async def test_ways_inside_are_blocked(make_sender: MakeSender, receiver: Receiv
     assert receiver.server.accepted == 0
 
 
+@both_libraries
 async def test_name_is_called_at_its_judged_address(make_sender: MakeSender, receiver: Receiver) -> None:
     """The connection goes where our look-up led, with the URL's own host in the request."""
 
@@ -76,6 +79,7 @@ async def test_name_is_called_at_its_judged_address(make_sender: MakeSender, rec
     assert receiver.arrivals[0].header("host") == f"hooks.test:{receiver.server.port}"
 
 
+@both_libraries
 async def test_dead_address_gives_way_to_the_next(make_sender: MakeSender, receiver: Receiver) -> None:
     """After a refused connection the next attempt calls the name's other address."""
 
@@ -91,6 +95,7 @@ async def test_dead_address_gives_way_to_the_next(make_sender: MakeSender, recei
     assert (answer_of(second).status, second.address) == (200, "127.0.0.1")
 
 
+@both_libraries
 async def test_only_documented_headers_are_added(make_sender: MakeSender, receiver: Receiver) -> None:
     """On the wire stand the caller's headers, the closed list and the client's three, each once."""
     request = Request(receiver.url, headers=(("X-Mine", "1"),), traceparent="00-1-2-01")
@@ -100,6 +105,16 @@ async def test_only_documented_headers_are_added(make_sender: MakeSender, receiv
     assert sorted(names) == sorted({"x-mine", *CLIENTS, *documented})
 
 
+@both_libraries
+async def test_callers_accept_goes_before_the_clients(make_sender: MakeSender, receiver: Receiver) -> None:
+    """Whatever a caller accepts is what stands there, on as many lines as were given."""
+    request = Request(receiver.url, headers=(("Accept", "a/b"), ("X-A", "1"), ("accept", "c/d")))
+    answer_of(await make_sender().send(delivery_of(request)))
+    found = [(name.lower(), value) for name, value in receiver.arrivals[0].headers if name.lower() in {"accept", "x-a"}]
+    assert sorted(found) == [("accept", "a/b"), ("accept", "c/d"), ("x-a", "1")]
+
+
+@both_libraries
 @pytest.mark.parametrize("header", [("a b", "c"), ("", "c"), ("x", "a\r\nb: c"), ("x", "\x00")])
 async def test_broken_headers_are_blocked(make_sender: MakeSender, receiver: Receiver, header: tuple[str, str]) -> None:
     """A header that would break the request is refused with nothing sent."""
@@ -109,6 +124,7 @@ async def test_broken_headers_are_blocked(make_sender: MakeSender, receiver: Rec
     assert receiver.arrivals == []
 
 
+@both_libraries
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirects_are_not_followed(make_sender: MakeSender, receiver: Receiver, status: int) -> None:
     """A redirect is an answer that says where it points; nobody goes there."""
@@ -119,6 +135,7 @@ async def test_redirects_are_not_followed(make_sender: MakeSender, receiver: Rec
     assert [arrival.path for arrival in receiver.arrivals] == ["/moved"]
 
 
+@both_libraries
 async def test_proxy_of_the_environment_is_ignored(make_sender: MakeSender, receiver: Receiver) -> None:
     """HTTP_PROXY would send every call to a place that nobody judged."""
     saved = dict(os.environ)
@@ -132,6 +149,7 @@ async def test_proxy_of_the_environment_is_ignored(make_sender: MakeSender, rece
     assert answer_of(exchange).status == 200
 
 
+@both_libraries
 async def test_cookies_are_forgotten(make_sender: MakeSender, receiver: Receiver) -> None:
     """A cookie of one call is not sent with another, which may be another tenant's."""
     url = receiver.on("/cookie", Answer(headers=(("set-cookie", "a=b; Path=/"),)))
@@ -141,6 +159,7 @@ async def test_cookies_are_forgotten(make_sender: MakeSender, receiver: Receiver
     assert [arrival.header("cookie") for arrival in receiver.arrivals] == [None, None]
 
 
+@both_libraries
 async def test_connections_are_kept_alive(make_sender: MakeSender, receiver: Receiver) -> None:
     """Calls one after the other share a connection; side by side each has its own, and all are used again."""
     sender = make_sender()
@@ -152,6 +171,7 @@ async def test_connections_are_kept_alive(make_sender: MakeSender, receiver: Rec
     assert receiver.server.accepted <= 21
 
 
+@both_libraries
 async def test_packed_body_is_unpacked_no_further_than_it_is_kept(make_sender: MakeSender, receiver: Receiver) -> None:
     """We ask for no compression; of what comes packed all the same only so much is made as is kept."""
     packed = gzip.compress(b"\0" * 1_000_000)
@@ -163,6 +183,7 @@ async def test_packed_body_is_unpacked_no_further_than_it_is_kept(make_sender: M
     assert receiver.arrivals[0].header("accept-encoding") is None
 
 
+@both_libraries
 async def test_endless_body_is_dropped_with_its_connection(make_sender: MakeSender, receiver: Receiver) -> None:
     """Of a body that would take for ever only the head is read, at once, and the connection goes."""
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n"
@@ -173,6 +194,7 @@ async def test_endless_body_is_dropped_with_its_connection(make_sender: MakeSend
     await until(lambda: not receiver.server.open_connections)
 
 
+@both_libraries
 async def test_cancelled_call_leaves_its_connection_no_longer_than_its_timeout(
     make_sender: MakeSender, receiver: Receiver
 ) -> None:
@@ -187,6 +209,7 @@ async def test_cancelled_call_leaves_its_connection_no_longer_than_its_timeout(
     await until(lambda: not receiver.server.open_connections, within_s=2)
 
 
+@both_libraries
 async def test_header_beyond_ascii_costs_only_itself(make_sender: MakeSender, receiver: Receiver) -> None:
     """One unreadable header value leaves the others and the answer readable."""
     raw = b"HTTP/1.1 200 OK\r\nx-bad: \xff\xfe\r\nx-good: 1\r\ncontent-length: 2\r\n\r\nok"
@@ -195,6 +218,7 @@ async def test_header_beyond_ascii_costs_only_itself(make_sender: MakeSender, re
     assert answer.headers == (("x-bad", ""), ("x-good", "1"), ("content-length", "2"))
 
 
+@both_libraries
 async def test_timeout_is_capped(make_sender: MakeSender, receiver: Receiver) -> None:
     """A task may ask for any timeout; the operator's cap is the longest it gets."""
     request = Request(receiver.on("/silent", SILENCE), timeout_ms=600_000)
@@ -204,6 +228,7 @@ async def test_timeout_is_capped(make_sender: MakeSender, receiver: Receiver) ->
     assert exchange.duration_ms < 1_000
 
 
+@both_libraries
 async def test_dripping_body_ends_with_the_timeout(make_sender: MakeSender) -> None:
     """A peer that sends a byte now and then is held to the whole timeout."""
 

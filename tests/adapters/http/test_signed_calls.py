@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from streamer.adapters.demo.exchange import Arrival
-from streamer.adapters.http.sender import PyreqwestSender
+from streamer.adapters.http.sender import HttpSender
 from streamer.adapters.http.verification import verify
 from streamer.core.outcome import ErrorType, Failure, Response
 from streamer.core.policy import Policy
@@ -36,7 +36,7 @@ class Known:
         return KEYS[name]
 
 
-def signing_sender(make_sender: MakeSender, *keys: SigningKey) -> PyreqwestSender:
+def signing_sender(make_sender: MakeSender, *keys: SigningKey) -> HttpSender:
     """Return a sender for which a business has these keys."""
     book = PolicyBook(businesses={"acme": Policy(signing=keys)})
     return make_sender(policies=lambda: book, secrets=Known())

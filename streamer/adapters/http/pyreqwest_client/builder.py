@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import BuilderError
+from pyreqwest.proxy import ProxyBuilder
 
+from streamer.adapters.http.client_options import ClientOptions
+from streamer.adapters.http.library import UNFIT_AUTHORITY, UNFIT_IDENTITY, UnfitTransport
 from streamer.adapters.http.proxy import Proxy
 from streamer.adapters.http.target import Target
 from streamer.adapters.http.transport import PLAIN, Transport
@@ -16,26 +18,6 @@ from streamer.core.send_policy import Http2
 #: An HTTP/2 connection whose peer has vanished would take all calls with it until somebody asks whether it is there.
 _PING_EVERY = timedelta(seconds=15)
 _PING_WITHIN = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class ClientOptions:
-    """What all clients have in common; ``root_certificates`` are PEM and trusted besides the system's.
-
-    ``idle_total`` bounds the idle connections of targets that are quiet, over all of them. With a ``proxy`` every
-    connection goes to it.
-    """
-
-    connect_timeout_ms: int = 10_000
-    idle_timeout_ms: int = 90_000
-    idle_per_host: int = 256
-    idle_total: int = 10_000
-    root_certificates: tuple[bytes, ...] = ()
-    proxy: Proxy | None = None
-
-
-class UnfitTransport(Exception):
-    """A client cannot be built with what the domain's secrets hold."""
 
 
 def build_client(options: ClientOptions, target: Target, address: str, transport: Transport = PLAIN) -> Client:
@@ -54,7 +36,7 @@ def build_client(options: ClientOptions, target: Target, address: str, transport
         .pool_max_idle_per_host(options.idle_per_host)
     )
     if options.proxy is not None:
-        builder = builder.proxy(options.proxy.builder())
+        builder = builder.proxy(_proxy(options.proxy))
     else:
         builder = builder.resolve(target.host, address, target.port)
     builder = _http(builder, target, transport.http2)
@@ -62,6 +44,12 @@ def build_client(options: ClientOptions, target: Target, address: str, transport
         # A client for http never speaks TLS, and only this spares it the 5 ms for reading root certificates.
         return builder.danger_accept_invalid_certs(True).build()
     return _tls(builder.https_only(True).min_tls_version("TLSv1.2"), options, transport)
+
+
+def _proxy(proxy: Proxy) -> ProxyBuilder:
+    """Return the proxy as the library wants it: for every URL, whatever the environment says."""
+    builder = ProxyBuilder.all(f"http://{proxy.host}:{proxy.port}")
+    return builder.basic_auth(proxy.user, proxy.password) if proxy.user else builder
 
 
 def _http(builder: ClientBuilder, target: Target, http2: Http2) -> ClientBuilder:
@@ -84,10 +72,8 @@ def _tls(builder: ClientBuilder, options: ClientOptions, transport: Transport) -
         if transport.identity is None:
             return builder.build()
     except (BuilderError, ValueError):
-        raise UnfitTransport("the secret that tls.ca names holds a certificate that cannot be read") from None
+        raise UnfitTransport(UNFIT_AUTHORITY) from None
     try:
         return builder.identity_pem(transport.identity).build()
     except (BuilderError, ValueError):
-        raise UnfitTransport(
-            "the secret that tls.client_certificate names must hold a certificate and its private key, in PEM"
-        ) from None
+        raise UnfitTransport(UNFIT_IDENTITY) from None

@@ -6,7 +6,7 @@ from pyreqwest.http import HeaderMap
 from pyreqwest.request import StreamRequest
 
 from streamer.adapters.http.content_coding import kept_answer
-from streamer.adapters.http.paced import PacedCall
+from streamer.adapters.http.pyreqwest_client.paced import PacedCall
 from streamer.core.outcome import Response
 
 

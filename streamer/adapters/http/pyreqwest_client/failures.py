@@ -10,6 +10,8 @@ from pyreqwest.exceptions import (
     RequestTimeoutError,
 )
 
+from streamer.adapters.http.library import ClientClosed
+from streamer.adapters.http.pace import NO_ANSWER, NO_CONNECTION, NO_END
 from streamer.adapters.http.proxy import TUNNEL
 from streamer.core.outcome import ErrorType, Failure
 
@@ -26,18 +28,18 @@ _LONGEST = 300
 
 
 def failure_of(error: RequestError, scheme: str) -> Failure:
-    """Return what a failed call came to; ClientClosedError is no peer's doing and is raised again."""
+    """Return what a failed call came to; a closed client is no peer's doing: raises ClientClosed."""
     if isinstance(error, ClientClosedError):
-        raise error
+        raise ClientClosed from error
     causes = _causes(error)
     connecting = _CONNECTING in causes
     message = (causes[-1] if causes else error.message)[:_LONGEST]
     if isinstance(error, RequestTimeoutError):
         if connecting:
-            return Failure(ErrorType.CONNECT_TIMEOUT, "no connection in time", begun=False)
+            return NO_CONNECTION
         if _BODY in causes:
-            return Failure(ErrorType.TOTAL_TIMEOUT, "the answer began, and was not whole in time")
-        return Failure(ErrorType.FIRST_BYTE_TIMEOUT, "no answer began in time")
+            return NO_END
+        return NO_ANSWER
     if isinstance(error, ConnectError) and connecting:
         if message.startswith(TUNNEL):
             return Failure(ErrorType.CONNECT, message, begun=False)

@@ -12,24 +12,16 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response, ResponseBodyReader
 
 from streamer.adapters.http.deadlines import Deadlines
-from streamer.core.outcome import ErrorType
+from streamer.adapters.http.pace import NO_FIRST_BYTE, NO_NEXT_PIECE, Pace
+from streamer.core.outcome import Failure
 
 
 class TooSlow(Exception):
     """One of the waits within a call was too long."""
 
-    def __init__(self, error: ErrorType, message: str) -> None:
-        super().__init__(message)
-        self.error = error
-        self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long may pass until the head of an answer, and between two pieces of its body; None: as long as the call."""
-
-    first_byte_ms: int | None = None
-    read_ms: int | None = None
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class PacedReader:
@@ -49,7 +41,7 @@ class PacedReader:
             # The library's timeouts are TimeoutErrors too, and say more.
             raise
         except TimeoutError:
-            raise TooSlow(ErrorType.READ_TIMEOUT, "the answer paused for longer than http.read_timeout") from None
+            raise TooSlow(NO_NEXT_PIECE) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +79,7 @@ class PacedCall:
         except RequestError:
             raise
         except TimeoutError:
-            raise TooSlow(ErrorType.FIRST_BYTE_TIMEOUT, "no answer began within http.first_byte_timeout") from None
+            raise TooSlow(NO_FIRST_BYTE) from None
         return self._answer(answer)
 
     async def __aexit__(

@@ -1,0 +1,29 @@
+"""A call as it goes on the wire."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streamer.core.send_policy import SendPolicy
+
+
+class Outgoing(NamedTuple):
+    """A call as it goes on the wire, and for whom; it may hold secrets, and is never shown.
+
+    ``keep_bytes`` of the answer's body are kept. A tuple, because it is made for every call.
+    """
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    timeout_ms: int
+    keep_bytes: int
+    lane: str
+    how: SendPolicy
+    business: str = ""
+    shows_credentials: bool = False
+
+    def __repr__(self) -> str:
+        """Tell where to, and no more."""
+        return f"Outgoing({self.method} {self.lane})"
