@@ -47,7 +47,7 @@ fmt: $(DEV) ## format the code and repair what the linter can
 .PHONY: test
 test: $(DEV) deps ## every test, with the broker, and the coverage thresholds  (ARGS: flags of pytest)
 	@mkdir -p $(BUILD) && rm -f $(BUILD)/coverage*
-	@$(BIN)/python -m pytest -n 3 --maxschedchunk 8 --cov --cov-report= $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 --cov --cov-report= $(ARGS)
 	@$(BIN)/coverage json -q && $(BIN)/python tools/coverage_gate.py $(BUILD)/coverage.json
 
 .PHONY: scenarios

@@ -23,10 +23,13 @@ settings.register_profile("dev", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
+#: Marks of tests that take long, the longest first.
+LONGEST = ("scenario", "slow", "broker")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first: at the end, a story that waits would keep one process to itself."""
-    items.sort(key=lambda item: 0 if _marked(item, "scenario") else 1 if _marked(item, "slow") else 2)
+    items.sort(key=lambda item: next((at for at, mark in enumerate(LONGEST) if _marked(item, mark)), len(LONGEST)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamer.core.delivery import Why
-from streamer.core.emit import Emit, Held
+from streamer.core.emit import DeadLetterOf, Due, Emit, FirstPass, Held, ResultOf
 from streamer.core.entry import Entry, supersedes
+from streamer.core.outcome import Response
 from streamer.flow.owned import Work
 from streamer.ports import Abandoned, Change, Outbox
 
 #: A group has no more than this: what comes behind a crowd of deferrals must not wait for all of them.
 _MOST_AT_ONCE = 250
+#: Nor more bytes of bodies, roughly: a record is made of some 300 MB of them a second, while everything else waits.
+_MOST_BYTES_AT_ONCE = 512 * 1024
 
 
 @dataclass(slots=True)
@@ -29,6 +32,18 @@ class Settlement:
     emits: tuple[Emit, ...]
     entry: Entry | None
     told: tuple[Emit, ...] = ()
+
+    @property
+    def body_bytes(self) -> int:
+        """Return how large the bodies are in what is to be written."""
+        size = 0
+        for emit in self.emits:
+            if isinstance(emit, ResultOf):
+                if emit.exchange is not None and isinstance(emit.exchange.end, Response):
+                    size += len(emit.exchange.end.body)
+            elif isinstance(emit, Held | Due | DeadLetterOf | FirstPass):
+                size += len(emit.delivery.request.body)
+        return size
 
     @property
     def deferral(self) -> bool:
@@ -71,10 +86,19 @@ class Settler:
                 self._idle.set()
                 self._wake.clear()
                 await self._wake.wait()
-            group = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_AT_ONCE))]
+            group = self._next_group()
             await self._settle(group)
             for settlement in group:
                 settlement.work.owned.settling -= 1
+
+    def _next_group(self) -> list[Settlement]:
+        group: list[Settlement] = []
+        room = _MOST_BYTES_AT_ONCE
+        while self._queue and room > 0 and len(group) < _MOST_AT_ONCE:
+            settlement = self._queue.popleft()
+            room -= settlement.body_bytes
+            group.append(settlement)
+        return group
 
     async def drained(self) -> None:
         """Wait until nothing is queued or being written."""

@@ -15,6 +15,8 @@ def body_text(body: bytes) -> str | None:
     A control character takes six bytes in JSON and a quote two: as text, 1 MiB of them would outgrow the
     limit of a record that base64 keeps to 4/3.
     """
+    if _CONTROL.search(body[:_SHORT]):
+        return None
     if len(body) > _SHORT and 3 * _escaped(body) > len(body):
         return None
     if _CONTROL.search(body):

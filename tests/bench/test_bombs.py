@@ -34,10 +34,10 @@ def looked(p99_ms: float, peak_mib: float, arrived: int = 10) -> Looked:
 )
 def test_what_costs_too_much_falls_short(seen: Looked, holds: list[bool]) -> None:
     """Fifty MiB more and twice the p99 are allowed, and a neighbour's task that never came is not."""
-    shown = verdicts("bombs", seen, heard(10.0), looked(15.0, 110.0))
+    shown = verdicts("bombs", seen, heard(5.0), looked(10.0, 110.0))
     assert [each.holds for each in shown] == holds
     assert "+50" in shown[0].text
-    assert "times that of (b)" in shown[1].text
+    assert "times that of (a)" in shown[1].text
 
 
 def test_a_bomb_is_small_and_becomes_large() -> None:

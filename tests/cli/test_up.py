@@ -23,7 +23,7 @@ from streamer.core.reading import Accepted, Refused
 from streamer.settings.load import SettingsError, environment_with_secrets, load
 from streamer.wire.limits import DEFAULT_LIMITS
 from streamer.wire.request_reader import read_request
-from tests.support.installation import environment
+from tests.support.installation import environment, uncounted
 
 COMMAND = (sys.executable, "-m", "streamer")
 FREE_PORTS = ("--port", "0", "--receiver-port", "0")
@@ -131,7 +131,13 @@ def assert_commands_work(directory: Path, process: subprocess.Popen[str], comman
 def pasted(directory: Path, line: str) -> str:
     """Run a line as a shell would, and return its output."""
     done = subprocess.run(
-        line, shell=True, cwd=directory, env=environment(), capture_output=True, text=True, timeout=DEADLINE_S
+        line,
+        shell=True,
+        cwd=directory,
+        env=uncounted(environment()),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

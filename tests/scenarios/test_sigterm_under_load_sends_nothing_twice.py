@@ -14,13 +14,20 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.broker, pytest.mark.scenario]
 
 TASKS = 1_500
+#: Calls to one of twenty domains at once: of 300 ms each, so that all of them take some seconds.
+CONCURRENCY = 5
 #: The drain, and what a loaded machine needs beside it to end a process.
 END_S = 8.0 + 2.0
 
 
 async def test_sigterm_under_load_sends_nothing_twice(scene: Scene) -> None:
     """It exits 0 within its deadline in the midst of a backlog; each task is called once, by either worker."""
-    scene.place.write_settings(kafka__session_timeout_s=10, kafka__heartbeat_interval_s=3, kafka__drain_deadline_s=8)
+    scene.place.write_settings(
+        kafka__session_timeout_s=10,
+        kafka__heartbeat_interval_s=3,
+        kafka__drain_deadline_s=8,
+        worker__domain_concurrency=CONCURRENCY,
+    )
     async with many_domains(20, scene.place.directory / "domains.jsonl") as domains:
         await scene.requests([{"url": f"{domains.urls[n % 20]}/delay/300"} for n in range(TASKS)])
         async with scene.ready_worker("first", "--from", "earliest") as first:

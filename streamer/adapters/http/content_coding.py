@@ -9,6 +9,8 @@ from streamer.core.outcome import Response
 
 #: What a coding's bytes look like to zlib: a gzip or zlib wrapper, or none, which some peers call deflate too.
 _GZIP, _ZLIB, _BARE = 31, 15, -15
+#: So few bytes are read to their end whatever they may unpack to.
+SMALL_BYTES = 4 * 1024
 _WINDOWS = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (_ZLIB, _BARE)}
 
 
@@ -33,6 +35,30 @@ def kept_answer(
     if found is None:
         return Response(status, headers, body, more, len(read), http_version, False)
     return Response(status, headers, found[0], found[1], len(read), http_version, True)
+
+
+class Fill:
+    """Tells when what came packed has filled all that is kept: a bomb does so with its first bytes."""
+
+    def __init__(self, headers: Sequence[tuple[str, str]], keep_bytes: int) -> None:
+        """Look at the headers; without a coding that is undone nothing ever fills."""
+        windows = _WINDOWS.get(_coding(headers) or "", ())
+        self._keep_bytes = keep_bytes
+        self._decoders = [(zlib.decompressobj(window), bytearray()) for window in windows]
+        self._taken = 0
+
+    def by(self, pieces: Sequence[bytes]) -> bytes | None:
+        """Take those of an answer's pieces that are new; return all that is kept once there is more than that."""
+        for piece in pieces[self._taken :]:
+            for decoder, found in self._decoders:
+                try:
+                    found += decoder.decompress(piece, self._keep_bytes + 1 - len(found))
+                except zlib.error:
+                    continue
+                if len(found) > self._keep_bytes:
+                    return bytes(found[: self._keep_bytes])
+        self._taken = len(pieces)
+        return None
 
 
 def _coding(headers: Sequence[tuple[str, str]]) -> str | None:

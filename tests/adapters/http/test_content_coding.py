@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.adapters.http.content_coding import kept_answer
+from streamer.adapters.http.content_coding import Fill, kept_answer
 from streamer.core.outcome import Response
 
 TEXT = b'{"error": {"code": 4290}}' * 10
@@ -104,3 +105,20 @@ def test_nothing_kept_is_nothing_unpacked() -> None:
 def test_no_body_breaks_it(read: bytes, coding: str, keep_bytes: int) -> None:
     """Whatever came, no more than allowed is kept."""
     assert len(kept(read, coding, keep_bytes=keep_bytes).body) <= keep_bytes
+
+
+@pytest.mark.parametrize("pack", [gzipped, zlib.compress, bare])
+def test_a_bomb_is_full_with_its_first_bytes(pack: Callable[[bytes], bytes]) -> None:
+    """No more of it has to be read than fills what is kept, however it comes in pieces."""
+    packed = pack(bytes(10_000_000))
+    fill = Fill((("content-encoding", "gzip" if pack is gzipped else "deflate"),), 65_536)
+    pieces = [packed[at : at + 1] for at in range(200)]
+    found = (fill.by(pieces[:count]) for count in range(1, len(pieces) + 1))
+    assert next(full for full in found if full is not None) == bytes(65_536)
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "br", "gzip, gzip", "gzip"])
+def test_what_is_not_undone_never_fills(coding: str) -> None:
+    """Without a coding, with one that is left as it came, or one that is a lie."""
+    fill = Fill((("content-encoding", coding),), 10)
+    assert [fill.by([b"plain text of more than that"] * count) for count in (1, 2, 3)] == [None] * 3

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 import httpcore
 
-from streamer.adapters.http.content_coding import kept_answer
+from streamer.adapters.http.content_coding import SMALL_BYTES, Fill, kept_answer
 from streamer.adapters.http.httpx_client.failures import unreadable
 from streamer.core.outcome import Failure, Response
 
@@ -41,8 +41,11 @@ async def read_answer(answer: httpcore.Response, keep_bytes: int, came: Callable
         return Read(unreadable(f"it has more than {_MOST_HEADERS} headers"), whole=False)
     if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in answer.headers):
         return Read(unreadable("a header has a character that none may have"), whole=False)
+    headers = tuple([(name.decode("ascii").lower(), _text(value)) for name, value in answer.headers])
     chunks: list[bytes] = []
     size = 0
+    fill: Fill | None = None
+    whole = True
     # The stream itself is a generator; httpcore's own around it would leave it open where it is left early.
     stream = cast("AsyncGenerator[bytes, None]", aiter(cast("AsyncIterable[bytes]", answer.stream)))
     async with aclosing(stream) as pieces:
@@ -50,13 +53,16 @@ async def read_answer(answer: httpcore.Response, keep_bytes: int, came: Callable
             came()
             chunks.append(chunk)
             size += len(chunk)
+            if size > SMALL_BYTES:
+                fill = fill or Fill(headers, keep_bytes)
+                if (full := fill.by(chunks)) is not None:
+                    return Read(Response(answer.status, headers, full, True, size, version, True), whole=False)
             if size > keep_bytes:
+                whole = False
                 break
-    whole = size <= keep_bytes
     if whole:
         await answer.aclose()
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    headers = tuple([(name.decode("ascii").lower(), _text(value)) for name, value in answer.headers])
     return Read(kept_answer(answer.status, headers, body, keep_bytes, version), whole=whole)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyreqwest.http import HeaderMap
 from pyreqwest.request import StreamRequest
 
-from streamer.adapters.http.content_coding import kept_answer
+from streamer.adapters.http.content_coding import SMALL_BYTES, Fill, kept_answer
 from streamer.adapters.http.pyreqwest_client.paced import PacedCall
 from streamer.core.outcome import Response
 
@@ -21,9 +21,14 @@ async def read_answer(call: StreamRequest | PacedCall, keep_bytes: int) -> Respo
         reader = answer.body_reader
         chunks: list[bytes] = []
         size = 0
+        fill: Fill | None = None
         while size <= keep_bytes and (chunk := await reader.read_chunk()) is not None:
             chunks.append(bytes(chunk))
             size += len(chunk)
+            if size > SMALL_BYTES:
+                fill = fill or Fill(headers, keep_bytes)
+                if (full := fill.by(chunks)) is not None:
+                    return Response(status, headers, full, True, size, version, True)
     read = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     return kept_answer(status, headers, read, keep_bytes, version)
 
