@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Generator
 from importlib.util import find_spec
 
@@ -15,6 +17,10 @@ pytest_plugins = ["tests.support.broker"] if find_spec("tests.support.broker") e
 # A broker lives for minutes here. What Java's second compiler gains it only after those; until then it takes two
 # thirds of the broker's CPU, and a start lasts twice as long.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+# What a script starts in the background ignores Ctrl-C, and hands that on to all that it starts: commands under test, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A build machine must give the same verdict twice; a developer's machine should find what nobody found yet.
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
