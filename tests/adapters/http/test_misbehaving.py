@@ -22,8 +22,9 @@ from tests.support.sending import delivery_of
 from tests.wire.samples import result
 
 TIMEOUT_MS = 400
-#: For calls that end before their time: ten thousand small reads take a while on a busy machine.
-ENOUGH_MS = 10 * TIMEOUT_MS
+#: httpx reads these on the event loop, head by head, which a busy machine does not do in the time that the others have.
+SLOW_TO_READ = "ten thousand interim answers"
+SLOW_MS = 10 * TIMEOUT_MS
 #: How much longer a call may take: the client's accuracy, and the grace before it is cut off.
 LATER_MS = 500 + 1_000
 KEEP_BYTES = 64 * 1024
@@ -50,7 +51,8 @@ def _bombs() -> None:
 async def test_a_call_ends_in_time_as_a_value(make_sender: MakeSender, library: HttpLibrary, name: str) -> None:
     """An answer, a failure or a timeout, soon after the call's time at the latest; judged, and written as a result."""
     peer = PEERS[name]
-    timeout_ms = TIMEOUT_MS if peer.comes is Comes.LATE else ENOUGH_MS
+    slow = isinstance(library, HttpxLibrary) and name == SLOW_TO_READ
+    timeout_ms = SLOW_MS if slow else TIMEOUT_MS
     async with raw_server(peer.handle) as port:
         request = Request(f"http://127.0.0.1:{port}/", body=b"{}", timeout_ms=timeout_ms)
         exchange = await make_sender(keep_bytes=KEEP_BYTES).send(delivery_of(request))
