@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 
 class SystemClock:
@@ -29,3 +32,27 @@ class SystemEntropy:
     def unit(self) -> float:
         """Return a number from [0, 1)."""
         return random.random()
+
+
+class ThreadLoad:
+    """How much of the time a thread runs, or could run and waits for a CPU: at 1.0 it cannot do more."""
+
+    def __init__(self) -> None:
+        """Begin now, for the calling thread."""
+        self._busy_ns = _reader()
+        self._was_ns, self._at_ns = self._busy_ns(), time.monotonic_ns()
+
+    def share(self) -> float:
+        """Return the share since this was last asked."""
+        busy_ns, at_ns = self._busy_ns(), time.monotonic_ns()
+        share = (busy_ns - self._was_ns) / max(1, at_ns - self._at_ns)
+        self._was_ns, self._at_ns = busy_ns, at_ns
+        return share
+
+
+def _reader() -> Callable[[], int]:
+    """Return what tells the thread's CPU time and its waits for a CPU together, in ns; its CPU time alone where that must do."""
+    path = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+    if not path.exists():
+        return time.thread_time_ns
+    return lambda: sum(int(field) for field in path.read_text("ascii").split()[:2])

@@ -18,7 +18,7 @@ from streamer.adapters.kafka.tier_log import KafkaTierLog
 from streamer.adapters.kafka.unreadable import unreadable_record
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
-from streamer.adapters.system import SystemClock
+from streamer.adapters.system import SystemClock, ThreadLoad
 from streamer.bootstrap.plan import Plan
 from streamer.flow.claim import ClaimStage
 from streamer.flow.deliver import Deliver
@@ -58,6 +58,7 @@ def make_ownership(
         lease=lease,
         meter=meter,
         limits=OwnershipLimits(own.window_records, own.window_bytes, plan.settings.kafka.drain_deadline_s),
+        busy=ThreadLoad().share,
     )
 
 

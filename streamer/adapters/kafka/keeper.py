@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,8 +34,8 @@ class Keeper(Protocol):
 
     lease: HeartbeatLease
 
-    def is_full(self, tp: TP) -> bool:
-        """Tell whether a partition shall not be fetched for now."""
+    def withheld(self, active: Set[TP]) -> set[TP]:
+        """Return those partitions that shall not be fetched for now."""
 
     def recover(self, partition: int, records: Sequence[Any]) -> None:
         """Apply changelog records to the local store."""

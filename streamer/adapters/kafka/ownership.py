@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from faust.types import TP
 from streamer.adapters.kafka.keeper import RawBatch
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.progress import Progress
+from streamer.adapters.kafka.reading import Reading
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.store.memory_table import MemoryTable
 from streamer.core.lane_book import LaneBook
@@ -26,8 +27,6 @@ from streamer.ports import Meter
 log = logging.getLogger(__name__)
 
 _TASK_KEY_BYTES = 16
-#: With so much decided and not yet written a partition is not read on.
-_MOST_SETTLING = 1_000
 #: How often the lease is looked at when nobody sends or writes.
 _LEASE_POLL_S = 0.25
 
@@ -92,7 +91,9 @@ class Ownership:
         lease: HeartbeatLease,
         meter: Meter,
         limits: OwnershipLimits,
+        busy: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """Prepare without an assignment; ``busy`` tells how much of the time since it was last asked we could have run."""
         self.lease = lease
         self.assignment = Assignment()
         self.seek_back: Callable[[TP, int], Awaitable[int]] | None = None
@@ -107,17 +108,15 @@ class Ownership:
         self._abort_outbox = abort_outbox
         self._meter = meter
         self._limits = limits
+        self._reading = Reading(sources, busy, meter)
         self._locals: dict[int, Local] = {}
         self._seeking: set[asyncio.Task[None]] = set()
 
     # For the transport
 
-    def is_full(self, tp: TP) -> bool:
-        """Tell whether a partition shall not be fetched for now; control is never withheld (RULES 15)."""
-        window, owned = self.assignment.windows.get(tp), self.assignment.owned.get(tp.partition)
-        if window is None or owned is None or self._sources[tp.topic] == "control":
-            return False
-        return window.full or owned.settling >= _MOST_SETTLING
+    def withheld(self, active: Set[TP]) -> set[TP]:
+        """Return those partitions that shall not be fetched for now."""
+        return self._reading.withheld(active, self.assignment.windows, self.assignment.owned)
 
     def local(self, partition: int) -> Local:
         """Return a partition's store, empty when it is new here."""

@@ -64,7 +64,7 @@ class BatchConsumer(Consumer):
             # Until the starts are known only the table's changelog is read: what was fetched too early would be dropped.
             changelog = {tp for tp in active if self._is_changelog_tp(tp)}
             return await self._fetch(changelog, _POLL_S, self._changelog_fetches)
-        full = {tp for tp in active if self.keeper.is_full(tp)}
+        full = self.keeper.withheld(active)
         return await self._fetch(active - full, _FULL_POLL_S if full else _POLL_S, self._stream_fetches)
 
     async def _fetch(self, wanted: set[TP], timeout_s: float, idle: asyncio.Event) -> Mapping[TP, list[Any]]:

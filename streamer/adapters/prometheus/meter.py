@@ -26,6 +26,7 @@ COUNTERS = (
     Metric("records_not_current", "verdict", "Deliveries that were not the current one of their task, and so dropped."),
     Metric("records_unreadable", None, "Records on our own topics that could not be read, now dead letters."),
     Metric("records_released", "tier", "Records that hold released, by the tier they left."),
+    Metric("reads_withheld", None, "Fetches put off because CPU is short and enough is in hand."),
     Metric("records_parked", None, "Records set aside because the process died twice with them in hand alone. Alarm."),
     Metric(
         "records_stuck", None, "Records that could not be settled at all and hold up their partition's commit. Alarm."
