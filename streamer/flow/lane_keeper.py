@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 #: How long changed state may wait to be written, and figures.
 STATE_MS = 250
 FIGURES_MS = 1_000
-#: No more figures are written in one round; the others follow in the next ones.
-_MOST_FIGURES = 2_000
+#: No more figures are written in one round, some 25 ms of work; the others follow in the next ones.
+_MOST_FIGURES = 500
 
 
 class LaneKeeper:
