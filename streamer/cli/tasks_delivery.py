@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from streamer.adapters.kafka.clients import partition_counts
 from streamer.adapters.kafka.log_reader import EVERYTHING, LogRecord, Span, read_log

@@ -6,7 +6,9 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from streamer.cli.cluster import Installation
 from streamer.cli.tasks_answer import Told, answers
@@ -103,7 +105,7 @@ def _command(order: Order, state: TaskState, delivery: Delivery) -> tuple[Comman
         return _new(order, state, delivery.lane, None), delivery.shard
     if state.due_at is not None and not state.final:
         # An update that says nothing of the time leaves the task waiting for as long as it would have.
-        delivery = replace(delivery, due_at_ms=parse_instant(state.due_at))
+        delivery = structs.replace(delivery, due_at_ms=parse_instant(state.due_at))
     changed = order.change(delivery)
     if isinstance(changed, Refused):
         return _refuse(state, changed.reason), 0

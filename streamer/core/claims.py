@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from streamer.core.delivery import Origin
 
@@ -19,8 +20,7 @@ CLAIM_BYTES = _LAYOUT.size
 LET_AGAIN_S = 1_800
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimEntry:
+class ClaimEntry(Struct, frozen=True, gc=False):
     """Who claimed, by digest: the claimant's coordinates, what it asked for, its business (for the cap) and lane."""
 
     claimed_s: int

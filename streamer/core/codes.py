@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _CLASS = re.compile(r"([1-5])xx", re.IGNORECASE)
 _RANGE = re.compile(r"([0-9]{3})\s*-\s*([0-9]{3})")
@@ -15,8 +16,7 @@ _CODE = re.compile(r"[0-9]{3}")
 _LOWEST, _HIGHEST = 100, 599
 
 
-@dataclass(frozen=True, slots=True)
-class Codes:
+class Codes(Struct, frozen=True, gc=False):
     """A set of status codes that remembers how it was written."""
 
     text: tuple[str, ...]

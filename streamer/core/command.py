@@ -5,8 +5,9 @@ Must not know how a command is carried out; see control for the decision.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from streamer.core.delivery import Delivery
 
@@ -21,8 +22,7 @@ class Verb(StrEnum):
     REPLAY = "replay"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True, gc=False):
     """One command to one task (RULES 8).
 
     All but CANCEL carry the whole delivery as it shall go on; the table has no bodies. ``expect_generation`` is the

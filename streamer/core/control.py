@@ -5,7 +5,8 @@ Must not know how the answer is published, nor wait for anything: a task on the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from streamer.core.command import Command, Verb
 from streamer.core.delivery import Delivery, Why, moved
@@ -21,8 +22,7 @@ MOVED_AWAY = "moved to another domain"
 _AGAIN = frozenset({Verb.RETRY, Verb.REPLAY})
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True, gc=False):
     """The command holds: the task goes on as ``delivery`` in its new generation, or is cancelled when there is none.
 
     ``pre_entry`` tells that the task has not been seen yet and the cancel waits for it. ``moved`` tells that the
@@ -38,8 +38,7 @@ class Applied:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True, gc=False):
     """The command changes nothing; ``reason`` says why, for people."""
 
     reason: str

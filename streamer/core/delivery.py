@@ -5,8 +5,9 @@ Must not know topics, JSON or how the pass is carried out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from streamer.core.identity import derived_traceparent
 from streamer.core.request import Request
@@ -32,8 +33,7 @@ class Why(StrEnum):
     CONTROL = "control"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True, gc=False):
     """Coordinates of the request record that made the task: where its truth began."""
 
     topic: str
@@ -42,8 +42,7 @@ class Origin:
     timestamp_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True, gc=False):
     """The task in normal form and where it stands.
 
     ``attempt`` is the number of the next attempt, from 1. ``seen`` is False only on what intake or claim published: such a

@@ -5,7 +5,7 @@ Must not know topics, keys or encodings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from streamer.core.delivery import Delivery, Origin
 from streamer.core.figures import LaneFigures
@@ -15,8 +15,7 @@ from streamer.core.outcome import ErrorType, Exchange, Outcome
 from streamer.core.schedule import Cursor
 
 
-@dataclass(frozen=True, slots=True)
-class Because:
+class Because(Struct, frozen=True, gc=False):
     """The *why* of a decision, as people read it: the class, the rule that matched, what was chosen, who decided."""
 
     rule: str
@@ -27,8 +26,7 @@ class Because:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResultOf:
+class ResultOf(Struct, frozen=True, gc=False):
     """One attempt, or one decision without an attempt, for ``results``.
 
     ``attempt`` is the number of the attempt made, or of the next one where none was made. ``exchange`` is there for an
@@ -68,15 +66,13 @@ class ResultOf:
         return event_id(self.task_id, self.generation, self.attempt, self.outcome, salt)
 
 
-@dataclass(frozen=True, slots=True)
-class FirstPass:
+class FirstPass(Struct, frozen=True, gc=False):
     """An accepted task on its way into its lane (topic ``deliveries``)."""
 
     delivery: Delivery
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True, gc=False):
     """An accepted task whose id or business id must first be claimed (topic ``claims``); ``key`` is the claim's digest."""
 
     key: bytes
@@ -84,16 +80,14 @@ class Claim:
     delivery: Delivery
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True, gc=False):
     """A task that may be sent now (topic ``due``), in the partition of its lane."""
 
     delivery: Delivery
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True, gc=False):
     """A delivery laid on a tier until ``release_at_ms``, in the partition it came from."""
 
     delivery: Delivery
@@ -102,8 +96,7 @@ class Held:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetterOf:
+class DeadLetterOf(Struct, frozen=True, gc=False):
     """A task we stopped trying, whole, with the reason and the last result."""
 
     delivery: Delivery
@@ -112,8 +105,7 @@ class DeadLetterOf:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableOf:
+class UnreadableOf(Struct, frozen=True, gc=False):
     """A record that no task could be made of: its bytes as they came, and what is wrong with which field."""
 
     topic: str
@@ -128,8 +120,7 @@ class UnreadableOf:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class LaneSignal:
+class LaneSignal(Struct, frozen=True, gc=False):
     """What one shard of a lane tells another: do not send before these instants (RULES 23); topic ``control``."""
 
     lane: str
@@ -140,8 +131,7 @@ class LaneSignal:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(Struct, frozen=True, gc=False):
     """A recurring schedule's instant has come: a request on ``requests``, whose id derives from schedule and instant.
 
     ``template`` is the schedule's request, as its owner wrote it: JSON bytes.

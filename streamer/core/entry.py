@@ -6,7 +6,8 @@ Must not know where entries are kept, nor the topics and windows behind its offs
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from streamer.core.lifecycle import TERMINAL, State
 
@@ -24,8 +25,7 @@ NO_PARTITION = 0xFFFF
 _OFFSET_LIMIT = 1 << 48
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, gc=False):
     """The current generation of a task and where it stands.
 
     ``attempt`` is the number of attempts recorded in this generation; the only current record is that of the next one.

@@ -5,8 +5,9 @@ Must not know how lanes decide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic
+
+from msgspec import Struct
 
 from streamer.core.breaker import Permit
 from streamer.core.caps import Caps
@@ -14,8 +15,7 @@ from streamer.core.lane import Lane
 from streamer.core.waiting import Item
 
 
-@dataclass(slots=True, eq=False)
-class Grant(Generic[Item]):
+class Grant(Struct, Generic[Item], eq=False):
     """Leave for one call to begin: its lane, the breaker's permit, who takes turns, and when; a grant ends once."""
 
     item: Item
@@ -27,8 +27,7 @@ class Grant(Generic[Item]):
     ended: bool = False
 
 
-@dataclass(slots=True)
-class Turn(Generic[Item]):
+class Turn(Struct, Generic[Item]):
     """What a look at the lanes came to: calls to begin, items that must wait elsewhere, and items whose time is over."""
 
     begun: list[Grant[Item]]

@@ -6,12 +6,12 @@ Must not know Kafka, nor what a record says beyond its two times.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class HeldRecord:
+
+class HeldRecord(Struct, frozen=True, gc=False):
     """A record on a tier: its coordinates, when it leaves the tier, when it is due, and the record itself, unread."""
 
     offset: int

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
 
+from msgspec import Struct
+
 #: How far before a tier's full delay a record may ask to be released (RULES 21); see ``look_ahead_ms``.
 LOOK_AHEAD_MS = 5_000
 
@@ -28,8 +30,7 @@ class Tier:
     delay_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True, gc=False):
     """One stay on a tier, until ``release_at_ms``."""
 
     tier: Tier

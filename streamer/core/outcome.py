@@ -5,8 +5,9 @@ Must not know what follows from an outcome; that is the decision's part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Outcome(StrEnum):
@@ -57,8 +58,7 @@ class ErrorType(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, gc=False):
     """A peer's answer: the kept head of its body, and whether there was more.
 
     ``headers`` keep the peer's order. ``body_bytes`` counts what was read, kept or not. ``unpacked`` is None for a body that
@@ -74,8 +74,7 @@ class Response:
     unpacked: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True, gc=False):
     """An exchange that brought no whole answer: a peer's or the network's failure, as a value.
 
     ``error`` is one of those that ``judge.FAILURE_ROWS`` lists. ``begun`` is False when nothing was sent, so that no
@@ -87,8 +86,7 @@ class Failure:
     begun: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True, gc=False):
     """One attempt as it went: its end, the address that was judged and used, and its times (wall clock and duration).
 
     ``tls_verified`` is False where the target's certificate was taken as it came, by its domain's policy.
@@ -98,5 +96,5 @@ class Exchange:
     started_at_ms: int
     duration_ms: float
     address: str | None = None
-    sent_headers: tuple[tuple[str, str], ...] = field(default=())
+    sent_headers: tuple[tuple[str, str], ...] = ()
     tls_verified: bool = True

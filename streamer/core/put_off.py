@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from streamer.core.delivery import Why
 
 
-@dataclass(frozen=True, slots=True)
-class PutOff:
+class PutOff(Struct, frozen=True, gc=False):
     """A deferral decided: until when and why; ``promise_ms`` is the slot that the lane has promised, if it has."""
 
     why: Why

@@ -5,13 +5,12 @@ Must not know how a record is written, nor where it came from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from streamer.core.request import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True, gc=False):
     """A good request record, defaults filled in.
 
     At most one of ``id`` and ``business_id`` is set, and at most one of ``send_at_ms`` (epoch ms, may be
@@ -27,8 +26,7 @@ class Accepted:
     lane: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True, gc=False):
     """A record that no task can be made of; ``field`` is a dotted path, or None for the record as a whole."""
 
     field: str | None

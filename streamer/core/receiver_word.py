@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 HEADER = "streamer-action"
 _LENGTH = len(HEADER)
@@ -24,8 +25,7 @@ class Action(StrEnum):
     RETRY = "retry"
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True, gc=False):
     """What was said; ``wait_ms`` is set by ``retry-after``, as long as the receiver wants it."""
 
     action: Action

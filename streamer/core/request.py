@@ -5,7 +5,7 @@ Must not know how a record was written, nor anything of Kafka.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from streamer.core.codes import Codes
 
@@ -13,8 +13,7 @@ from streamer.core.codes import Codes
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True, gc=False):
     """Delays that grow: ``initial_ms * multiplier**n``, at most ``max_ms``, spread by ``± jitter`` (a share, 0 to 1)."""
 
     initial_ms: int = 1_000
@@ -23,8 +22,7 @@ class Backoff:
     jitter: float = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, gc=False):
     """How often and when a task is tried again, and which answers are worth it.
 
     Exactly one of ``intervals_ms`` and ``backoff`` is set; intervals are as many retries, whatever ``max_attempts``
@@ -40,8 +38,7 @@ class RetryPolicy:
     fatal_codes: Codes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True, gc=False):
     """What is to be sent, until when it is worth sending, and how its answer is judged.
 
     ``headers`` keep the caller's order and spelling. ``body`` is the exact bytes that go on the wire.
@@ -53,7 +50,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     timeout_ms: int = 30_000
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = RetryPolicy()
     success_codes: Codes | None = None
     expires_at_ms: int | None = None
     priority: int = 5

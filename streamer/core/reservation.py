@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from streamer.core.clock_step import JITTER_MS
 from streamer.core.policy import SharedLimit
@@ -17,8 +18,7 @@ from streamer.core.policy import SharedLimit
 STEP_US = JITTER_MS * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True, gc=False):
     """A rate as the arithmetic needs it: so long from slot to slot, and so many at once after a rest."""
 
     spacing_us: int
@@ -30,8 +30,7 @@ class Pace:
         return (self.burst - 1) * self.spacing_us
 
 
-@dataclass(frozen=True, slots=True)
-class KeyClock:
+class KeyClock(Struct, frozen=True, gc=False):
     """A key's theoretical arrival time (GCRA), and when it was moved last."""
 
     tat_us: int = 0

@@ -5,14 +5,13 @@ Must not know who carries a decision out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from streamer.core.lifecycle import State
 from streamer.core.outcome import ErrorType, Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True, gc=False):
     """An exchange put in its class: the outcome, its refinement, whether it is worth another attempt, and by which rule.
 
     ``detail`` is what people should know beside that. ``wait_ms`` is how long the receiver asked this one task to wait.
@@ -34,8 +33,7 @@ def noted(judgement: Judgement, note: str) -> Judgement:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True, gc=False):
     """The task ends here, in ``state``; ``reason`` is one of a small set of words and stands in results and dead letters."""
 
     state: State
@@ -43,8 +41,7 @@ class Finish:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class RetryAt:
+class RetryAt(Struct, frozen=True, gc=False):
     """Another attempt is due at ``due_at_ms`` (epoch ms, jitter included)."""
 
     due_at_ms: int

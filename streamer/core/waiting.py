@@ -5,14 +5,14 @@ Must not know what the item is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 Item = TypeVar("Item")
 
 
-@dataclass(slots=True, eq=False)
-class Waiting(Generic[Item]):
+class Waiting(Struct, Generic[Item], eq=False):
     """An item in a lane's queue; while it waits nobody changes it.
 
     Priority 1 is first. ``promise_ms`` is the slot that was promised to it, None for none. ``retry`` tells that it has

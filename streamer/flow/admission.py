@@ -6,8 +6,9 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from streamer.core.decide import expired
 from streamer.core.delivery import Delivery, Why

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from streamer.core.decide import decide
 from streamer.core.delivery import Delivery, Why

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from streamer.core.delivery import Delivery, Origin
 from streamer.core.emit import Because, Claim, Emit, FirstPass, ResultOf, UnreadableOf
@@ -19,8 +20,7 @@ _DECIDED_BY = "intake"
 _NO_POLICIES = PolicyBook()
 
 
-@dataclass(frozen=True, slots=True)
-class RawRequest:
+class RawRequest(Struct, frozen=True, gc=False):
     """A request record as it came; ``cluster_id`` tells a re-created topic from the one before (RULES 31)."""
 
     cluster_id: str

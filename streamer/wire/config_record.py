@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+from msgspec import structs
 from pydantic import ValidationError
 
 from streamer.core.duration import format_duration, parse_duration_ms
@@ -181,7 +182,7 @@ def _retry(record: PolicyRetryRecord, limits: Limits) -> RetryPolicy:
     )
     # What a policy may not ask for here is said by policy_caps: a worker with other caps must still read it.
     boundless = replace(limits, retries=_MOST_RETRIES, unlimited_attempts=True)
-    return read_policy(asked, boundless, replace(limits.retry, retry_codes=None, fatal_codes=None))
+    return read_policy(asked, boundless, structs.replace(limits.retry, retry_codes=None, fatal_codes=None))
 
 
 def _paused_until_ms(paused: bool | str | None) -> int | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from streamer.core.policy import Policy
 from streamer.core.request import RetryPolicy
 from streamer.wire.limits import Limits
@@ -43,4 +45,4 @@ def _capped(retry: RetryPolicy, limits: Limits) -> RetryPolicy:
     if attempts is None and limits.unlimited_attempts:
         return retry
     intervals_ms = retry.intervals_ms if retry.intervals_ms is None else retry.intervals_ms[: limits.retries]
-    return replace(retry, intervals_ms=intervals_ms, max_attempts=min(attempts or most, most))
+    return structs.replace(retry, intervals_ms=intervals_ms, max_attempts=min(attempts or most, most))

@@ -11,7 +11,8 @@ from tests.architecture.source import modules
 PURE = {
     "__future__", "abc", "array", "base64", "binascii", "bisect", "collections", "collections.abc",
     "dataclasses", "enum", "fractions", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools",
-    "json", "math", "msgspec", "operator", "re", "string", "struct", "types", "typing", "unicodedata", "urllib.parse", "zlib",
+    "json", "math", "msgspec", "msgspec.structs", "operator", "re", "string", "struct", "types", "typing", "unicodedata",
+    "urllib.parse", "zlib",
 }  # fmt: skip
 IMPURE_BUILTINS = {"open", "print", "input", "exec", "eval", "__import__"}
 

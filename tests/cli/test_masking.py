@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from streamer.core.emit import DeadLetterOf, FirstPass
 from streamer.core.lifecycle import State

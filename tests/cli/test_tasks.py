@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from streamer.cli.replay import control_record
 from streamer.core.command import Command, Verb
@@ -32,7 +32,7 @@ LATER_MS = now_ms() + 3_600_000
 
 
 def first_pass(task_id: str, lane: str = "example.com", **changed: object) -> Delivery:
-    first: Delivery = replace(a_delivery(task_id, lane), attempt=1, seen=False, **changed)  # type: ignore[arg-type]
+    first: Delivery = replace(a_delivery(task_id, lane), attempt=1, seen=False, **changed)
     return first
 
 

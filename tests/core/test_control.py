@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from streamer.core.command import Command, Verb
 from streamer.core.control import REMEMBERED_MS, Applied, Conflict, answer
@@ -24,7 +23,7 @@ def entry(state: State = State.SCHEDULED, generation: int = 3, flags: int = 0, c
 def command(
     verb: Verb, generation: int | None = 3, *, bare: bool = False, force: bool = False, **changed: object
 ) -> Command:
-    delivery = replace(a_delivery(attempt=4), due_at_ms=LATER_MS, generation=3, **changed)  # type: ignore[arg-type]
+    delivery = replace(a_delivery(attempt=4), due_at_ms=LATER_MS, generation=3, **changed)
     given = None if bare or verb is Verb.CANCEL else delivery
     return Command("cmd_1", verb, "tsk_1", "receiver.example", generation, given, "ops", NOW_MS, force)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
+
+from msgspec.structs import fields, replace
 
 from streamer.core.delivery import Delivery, Origin, Why, moved
 from streamer.core.emit import Because, ResultOf

@@ -6,8 +6,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from streamer.adapters.memory.clock import VirtualClock
 from streamer.adapters.memory.entropy import FixedEntropy

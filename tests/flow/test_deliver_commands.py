@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from streamer.adapters.memory.sender import Reply
 from streamer.core.command import Command, Verb

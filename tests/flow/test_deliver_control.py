@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from streamer.adapters.memory.outbox import ALL, Kind, Trouble
 from streamer.adapters.memory.sender import Reply

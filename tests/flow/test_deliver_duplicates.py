@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from streamer.adapters.memory.sender import Reply
 from streamer.core.command import Command, Verb

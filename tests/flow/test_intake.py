@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from streamer.core.emit import Claim, FirstPass, ResultOf, UnreadableOf
 from streamer.core.identity import business_task_id, claim_key

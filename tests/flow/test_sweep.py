@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from streamer.core.command import Command, Verb
 from streamer.core.entry import NO_PARTITION, Entry

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from streamer.core.delivery import Delivery
 from streamer.core.lane_key import lane_key

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from streamer.core.command import Command, Verb
 from streamer.core.emit import LaneSignal

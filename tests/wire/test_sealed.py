@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from streamer.adapters.crypto.aes_gcm import KEY_BYTES, AesGcmSealer
 from streamer.core.command import Command, Verb

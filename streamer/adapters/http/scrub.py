@@ -6,9 +6,10 @@ import base64
 import html
 import json
 import re
-from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
+
+from msgspec.structs import replace
 
 from streamer.core.outcome import Failure, Response
 from streamer.wire.masking import MASK

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from streamer.adapters.http.guard import AddressPolicy
 from streamer.adapters.http.guard_network import judge_network

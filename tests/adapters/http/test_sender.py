@@ -6,9 +6,9 @@ import asyncio
 import gzip
 import os
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from streamer.adapters.demo.exchange import OK, SILENCE, After, Answer
 from streamer.adapters.http.guard import AddressPolicy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from streamer.adapters.demo.exchange import Answer
 from streamer.core.outcome import Response

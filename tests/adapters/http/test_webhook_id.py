@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from streamer.adapters.http.headers import outgoing_headers
 from streamer.core.command import Command, Verb

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from streamer.adapters.log.outbox import LOGGER, LoggedOutbox
 from streamer.adapters.memory.outbox import Kind, MemoryOutbox, Trouble
