@@ -63,6 +63,11 @@ class Breaker:
         return f"<Breaker {self.state} generation={self.generation} openings={self.openings}>"
 
     @property
+    def steady(self) -> bool:
+        """Whether it is closed for good, and bounds nothing."""
+        return self.state is BreakerState.CLOSED and not self.openings and self._room is None
+
+    @property
     def generation(self) -> int:
         """The number of changes of state so far."""
         return self._permit.generation

@@ -47,6 +47,10 @@ class BusinessTurns(Generic[Item]):
 
     def pop(self, may: Callable[[str], bool] | None) -> Waiting[Item] | None:
         """Remove and return the next whose business may start; None when there is none."""
+        if self._turns:
+            line = self._turns[0][2]
+            if line.count and (may is None or may(line.business)):
+                return self._serve(line)
         aside: list[tuple[int, int, BusinessLine[Item]]] = []
         try:
             while self._turns:

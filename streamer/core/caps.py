@@ -57,5 +57,7 @@ class CapCounts:
                 del self._running[cap]
 
     def _of(self, taker: str) -> Caps:
+        if not self.book.capped:
+            return ()
         business, _, policy = taker.partition(_OF_POLICY)
         return self.book.caps(business, policy or None)

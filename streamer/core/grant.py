@@ -33,3 +33,10 @@ class Turn(Struct, Generic[Item]):
     begun: list[Grant[Item]]
     put_off: list[tuple[Item, Lane[Item]]]
     stale: list[Item]
+
+    def thin_out(self, lane: Lane[Item], now_ms: float) -> None:
+        """Send away those that do not fit. The worst goes first, and is told last: the best of them gets the next slot."""
+        away: list[tuple[Item, Lane[Item]]] = []
+        while lane.overfull(now_ms) and (worst := lane.queue.worst()) is not None:
+            away.append((worst.item, lane))
+        self.put_off += reversed(away)

@@ -32,8 +32,8 @@ class Lane(Generic[Item]):
     """One domain's limiter, breaker, pauses and queue; ``running`` counts its calls on the wire."""
 
     __slots__ = (
-        "_deferred", "_gcra", "_pace", "_probed", "_promised_ms", "_tuning", "book", "breaker", "crowded", "dirty",
-        "idle_since_ms", "key", "limits", "paused_until_ms", "queue", "running", "stats", "told", "wake_ms",
+        "_deferred", "_gcra", "_pace", "_probed", "_tuning", "book", "breaker", "crowded", "dirty", "idle_since_ms", "key",
+        "limits", "measured_ms", "paused_until_ms", "promised_ms", "queue", "running", "stats", "told", "wake_ms",
     )  # fmt: skip
 
     def __init__(
@@ -56,7 +56,8 @@ class Lane(Generic[Item]):
         self.paused_until_ms = 0.0
         #: When the lane is to be looked at again; kept by whoever has the clock.
         self.wake_ms = inf
-        self.idle_since_ms = now_ms
+        #: When a call last ended, and when it was last seen whether more wait than fit.
+        self.idle_since_ms = self.measured_ms = now_ms
         #: Whether what must not be forgotten has changed since it was written.
         self.dirty = False
         #: Whether the partition has little room left for records in hand.
@@ -64,7 +65,8 @@ class Lane(Generic[Item]):
         #: Whether the other shards know of the newest pause or open breaker that this one has met.
         self.told = True
         self._tuning = tuning
-        self._promised_ms = 0.0
+        #: The last slot promised to a deferral.
+        self.promised_ms = 0.0
         self._deferred = 0
         #: The breaker's generation for which one waits until it may be asked again.
         self._probed = -1
@@ -84,15 +86,17 @@ class Lane(Generic[Item]):
             at_ms, why = self.limits.paused_until_ms, Why.PAUSED
         if self.paused_until_ms > at_ms:
             at_ms, why = self.paused_until_ms, Why.RETRY_AFTER
+        if why is Why.RATE and self._gcra is None and self._pace is None and self.breaker.steady:
+            # The usual case, asked for several times a call.
+            return (now_ms, why) if self.running < self.limits.concurrency else (inf, Why.LANE_FULL)
         of_breaker = self.breaker.ready_ms(now_ms)
         if of_breaker is None:
             return inf, Why.BREAKER
         if of_breaker > at_ms:
             at_ms, why = of_breaker, Why.BREAKER
-        if self._pace is not None and (slot_ms := self._pace.next_ms(now_ms)) > at_ms:
-            at_ms, why = slot_ms, Why.RATE
-        if self._gcra is not None and (slot_ms := self._gcra.next_ms(now_ms)) > at_ms:
-            at_ms, why = slot_ms, Why.RATE
+        for limiter in (self._pace, self._gcra):
+            if limiter is not None and (slot_ms := limiter.next_ms(now_ms)) > at_ms:
+                at_ms, why = slot_ms, Why.RATE
         if self.running >= self.room and at_ms <= now_ms:
             return inf, Why.LANE_FULL
         return at_ms, why
@@ -120,6 +124,7 @@ class Lane(Generic[Item]):
 
     def overfull(self, now_ms: float) -> bool:
         """Tell whether more wait than fit."""
+        self.measured_ms = now_ms
         return len(self.queue) > self.capacity(now_ms) or self.queue.bytes > self._tuning.most_bytes
 
     def _per_s(self, now_ms: float) -> float:
@@ -206,11 +211,11 @@ class Lane(Generic[Item]):
     def _promise(self, why: Why, from_ms: float, spread: float, now_ms: float) -> PutOff:
         spacing_ms = self._slot_spacing_ms(now_ms)
         first_ms = from_ms + spacing_ms if self._gcra is None else max(from_ms, self._gcra.next_ms(now_ms))
-        slot_ms = max(first_ms + len(self.queue) * spacing_ms, self._promised_ms + spacing_ms)
+        slot_ms = max(first_ms + len(self.queue) * spacing_ms, self.promised_ms + spacing_ms)
         horizon_ms = max(self._tuning.horizon_ms, _LEAST_PROMISED * spacing_ms)
         if slot_ms > from_ms + horizon_ms:
             return PutOff(why, round(from_ms + horizon_ms * (0.5 + spread / 2)), None, 0)
-        self._promised_ms = slot_ms
+        self.promised_ms = slot_ms
         self.dirty = True
         # Half of the way at least: who came back at once would be put off at once, to and fro until its slot.
         due_at_ms = max(slot_ms - self._tuning.lead_ms, (now_ms + slot_ms) / 2)
@@ -218,8 +223,8 @@ class Lane(Generic[Item]):
 
     def hand_on(self, promise_ms: int, now_ms: float) -> None:
         """Take back a slot that was promised to a task that needs it no more; the next deferral gets it (RULES 9)."""
-        if now_ms < promise_ms <= self._promised_ms:
-            self._promised_ms -= self._slot_spacing_ms(now_ms)
+        if now_ms < promise_ms <= self.promised_ms:
+            self.promised_ms -= self._slot_spacing_ms(now_ms)
 
     def _slot_spacing_ms(self, now_ms: float) -> float:
         per_s = self._per_s(now_ms)
@@ -244,7 +249,7 @@ class Lane(Generic[Item]):
         else:
             # A limit that is new finds an empty bucket: what went before it was not counted.
             self._gcra = self._limiter(now_ms)
-        self._promised_ms = min(self._promised_ms, now_ms)
+        self.promised_ms = min(self.promised_ms, now_ms)
 
     def _limiter(self, empty_at_ms: float) -> Gcra | None:
         if self.limits.rate is None:
@@ -261,7 +266,7 @@ class Lane(Generic[Item]):
             self.key,
             round(now_ms),
             tat_ms=round(self._gcra.tat_ms) if self._gcra is not None else 0,
-            promised_ms=round(self._promised_ms),
+            promised_ms=round(self.promised_ms),
             paused_until_ms=round(self.paused_until_ms),
             open_until_ms=0 if closed else round(breaker.open_until_ms),
             # Of a closed one nobody reads it, and a lane that nobody needs to know would be kept for ever.
@@ -271,7 +276,7 @@ class Lane(Generic[Item]):
 
     def _restore(self, memory: LaneMemory, now_ms: float) -> None:
         self.paused_until_ms = memory.paused_until_ms
-        self._promised_ms = memory.promised_ms
+        self.promised_ms = memory.promised_ms
         if self._gcra is not None:
             self._gcra.tat_ms = max(self._gcra.tat_ms, memory.tat_ms)
         if memory.open_until_ms:
@@ -284,11 +289,6 @@ class Lane(Generic[Item]):
     def idle(self) -> bool:
         """Whether nothing runs and nothing waits."""
         return not self.running and not len(self.queue)
-
-    @property
-    def promised_ms(self) -> float:
-        """The last slot promised to a deferral."""
-        return self._promised_ms
 
     def allowed_per_s(self, now_ms: float) -> float | None:
         """Return the rate allowed now, or None where there is none."""

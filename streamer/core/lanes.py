@@ -26,6 +26,8 @@ from streamer.core.wakes import Wakes
 #: Idle lanes are kept this long for what they have measured, and no more of them than this.
 IDLE_MS = 60_000
 MOST_IDLE = 10_000
+#: How long a queue may be longer than fits because calls have become slower: nothing else changes that without a word.
+_MEASURE_MS = 100
 
 
 class Lanes(Generic[Item]):
@@ -59,7 +61,8 @@ class Lanes(Generic[Item]):
         self._limiter = Gcra(rate_total, usual_burst(rate_total)) if rate_total is not None else None
         self._lanes: dict[LaneBook, dict[str, Lane[Item]]] = {}
         self._count = 0
-        self._touched: dict[Lane[Item], None] = {}
+        #: Lanes to be looked at, and whether more may have come than fits.
+        self._touched: dict[Lane[Item], bool] = {}
         self._turns: deque[Lane[Item]] = deque()
         self._in_turns: set[Lane[Item]] = set()
         self._blocked: dict[Lane[Item], None] = {}
@@ -112,30 +115,23 @@ class Lanes(Generic[Item]):
         """Let an item wait in its lane until the next turn says what becomes of it."""
         lane.queue.push(waiting)
         self.active[lane] = None
-        self._touched[lane] = None
+        self._touched[lane] = True
 
     def turn(self, now_ms: float) -> Turn[Item]:
         """Look at every lane where something has changed or whose time has come."""
         if self._policies() is not self.caps.book:
             self._apply(now_ms)
         turn: Turn[Item] = Turn([], [], [])
-        for lane in self._wakes.due(now_ms):
-            self._touched[lane] = None
+        self._touched.update(dict.fromkeys(self._wakes.due(now_ms), True))
         touched, self._touched = self._touched, {}
+        kept = len(self._turns)
         for lane in touched:
             self._look(lane, now_ms)
-        self._begin(turn, now_ms)
-        for lane in touched:
-            self._thin_out(turn, lane, now_ms)
+        self._begin(turn, now_ms, kept)
+        for lane, more in touched.items():
+            if more or now_ms - lane.measured_ms >= _MEASURE_MS:
+                turn.thin_out(lane, now_ms)
         return turn
-
-    @staticmethod
-    def _thin_out(turn: Turn[Item], lane: Lane[Item], now_ms: float) -> None:
-        """Send away those that do not fit. The worst goes first, and is told last: the best of them gets the next slot."""
-        away: list[tuple[Item, Lane[Item]]] = []
-        while lane.overfull(now_ms) and (worst := lane.queue.worst()) is not None:
-            away.append((worst.item, lane))
-        turn.put_off += reversed(away)
 
     def _look(self, lane: Lane[Item], now_ms: float) -> None:
         """Put a lane where it belongs: in the turns, or among the wakes."""
@@ -148,14 +144,16 @@ class Lanes(Generic[Item]):
         else:
             self._wakes.set(lane, at_ms)
 
-    def _begin(self, turn: Turn[Item], now_ms: float) -> None:
+    def _begin(self, turn: Turn[Item], now_ms: float, kept: int) -> None:
+        """Give each lane its turn; the first ``kept`` were ready at an earlier instant, the others are so now."""
         turns, limiter = self._turns, self._limiter
         while turns and self.running < self.limit_total:
             if limiter is not None and limiter.next_ms(now_ms) > now_ms:
                 return
             lane = turns.popleft()
             self._in_turns.discard(lane)
-            if not len(lane.queue) or lane.ready_ms(now_ms)[0] > now_ms:
+            kept -= 1
+            if kept >= 0 and (not len(lane.queue) or lane.ready_ms(now_ms)[0] > now_ms):
                 self._look(lane, now_ms)
                 continue
             waiting = lane.queue.pop(partial(self._may, lane, now_ms=now_ms))
@@ -210,11 +208,11 @@ class Lanes(Generic[Item]):
         lane.queue.places.give_back(grant.taker)
         self.active[lane] = None
         if len(lane.queue):
-            self._touched[lane] = None
+            self._touched.setdefault(lane, lane in self.changed)
         elif not lane.running and self._count > MOST_IDLE and lane not in self.changed:
             self._evict(lane, grant.begun_ms)
         if self._blocked and grant.caps:
-            self._touched.update(self._blocked)
+            self._touched.update(dict.fromkeys(self._blocked, True))
             self._blocked.clear()
 
     def drop(self, book: LaneBook | None = None) -> None:
@@ -265,7 +263,7 @@ class Lanes(Generic[Item]):
         # It is no news to the others; what this lane has met itself and not told yet still is.
         lane.told = told
         self._note(lane)
-        self._touched[lane] = None
+        self._touched[lane] = True
 
     def put_off(self, lane: Lane[Item], waits: int, now_ms: float) -> PutOff:
         """Decide until when one waits that does not fit its lane's queue."""
@@ -291,7 +289,7 @@ class Lanes(Generic[Item]):
                 lane.apply(limits, now_ms)
                 lane.wake_ms = inf
             if len(lane.queue):
-                self._touched[lane] = None
+                self._touched[lane] = True
 
     @property
     def waiting(self) -> int:

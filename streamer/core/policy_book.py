@@ -47,6 +47,7 @@ class PolicyBook:
         "_shared",
         "_weights",
         "businesses",
+        "capped",
         "defaults",
         "domains",
         "partitions",
@@ -78,6 +79,8 @@ class PolicyBook:
         self.partitions = partitions
         everything = (defaults, settings, *domains.values(), *businesses.values(), *policies.values())
         self._has_values = any(map(says_values, everything))
+        #: Whether any cap holds across lanes; none does, usually.
+        self.capped = any(policy.concurrency is not None for policy in (*businesses.values(), *policies.values()))
         self._says_how = any(map(says_how, everything))
         self._how: dict[tuple[Chain, str | None, str | None], SendPolicy] = {}
         self._exact_only = not any(name.startswith("*") for name in domains)

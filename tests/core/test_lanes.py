@@ -173,6 +173,20 @@ def test_the_urgent_go_first_and_the_worst_is_sent_away() -> None:
     assert [hand.later(), hand.later()] == [[90], [50]]
 
 
+def test_a_queue_too_long_for_a_target_that_became_slow_is_sent_away() -> None:
+    """What fitted while calls were quick goes elsewhere once they are slow, though nothing new has come."""
+    hand = Hand(ONE_AT_ONCE, tuning=Tuning(slack=1))
+    hand.offer("a", *range(200))
+    for quick in range(10):
+        hand.now_ms += 10
+        hand.end(quick)
+    assert not hand.put_off
+    hand.now_ms += 5_000
+    hand.end(10)
+    assert 0 < len(hand.lane().queue) <= 5
+    assert len(hand.put_off) + len(hand.lane().queue) == 200 - 12
+
+
 def test_those_sent_away_together_get_their_slots_in_the_order_of_their_turns() -> None:
     """The worst is sent away first; told in that order, a backlog that came as one batch would drain backwards."""
     hand = Hand(rated("1/s"))
