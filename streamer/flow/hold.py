@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from streamer.core.held import HeldPartition, HeldRecord
 from streamer.core.ladder import Tier, look_ahead_ms, next_hop
@@ -22,8 +23,7 @@ Place = tuple[str, int]
 """A partition of a tier: the tier's name, and the number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
+class Relay(Struct, frozen=True, gc=False):
     """A record to be written on: to a tier, or to ``due`` when there is none, in the partition it came from."""
 
     record: HeldRecord

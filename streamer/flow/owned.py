@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from streamer.core.command import Command
 from streamer.core.delivery import Delivery
 from streamer.core.emit import LaneSignal, UnreadableOf
@@ -59,8 +61,7 @@ class Owned:
 Item = Delivery | Command | UnreadableOf | LaneSignal
 
 
-@dataclass(slots=True, eq=False)
-class Work:
+class Work(Struct, eq=False):
     """One record in hand, with the window that it was read under; a task keeps it to its end.
 
     ``parked`` tells that the process died twice with it in hand alone, so that it is set aside in place of being sent.
@@ -82,8 +83,7 @@ class Work:
         self.window.finish(self.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Records of one topic partition, in order: ``(offset, size in bytes, item)``."""
 
     source: str

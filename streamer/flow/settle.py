@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from streamer.core.delivery import Why
 from streamer.core.emit import DeadLetterOf, Due, Emit, FirstPass, Held, ResultOf
@@ -20,8 +21,7 @@ _MOST_AT_ONCE = 250
 _MOST_BYTES_AT_ONCE = 512 * 1024
 
 
-@dataclass(slots=True)
-class Settlement:
+class Settlement(Struct):
     """What one record came to: records to publish, the task's new entry if it has one, and what is told after it.
 
     An answer to a command stands in ``told``: once somebody has read it, nothing of the task's old form may be sent, and

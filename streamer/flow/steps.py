@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from streamer.core.command import Command
 from streamer.core.control import Applied, Conflict
@@ -31,8 +32,7 @@ FAULT_FIRST_MS = 5_000
 FAULT_MOST_MS = 12 * 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Struct, frozen=True, gc=False):
     """When and by whom a step is decided."""
 
     ms: int

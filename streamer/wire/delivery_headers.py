@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from streamer.core.delivery import Delivery
 from streamer.core.emit import Claim
@@ -16,8 +17,7 @@ KafkaHeaders = Sequence[tuple[str, bytes | None]]
 _MOST_DIGITS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class HoldHeaders:
+class HoldHeaders(Struct, frozen=True, gc=False):
     """What hold needs of a record: until when it waits here, when its task is due, and the task's name."""
 
     release_at_ms: int

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
+
+from msgspec import Struct
 
 _END = b"\r\n"
 # As browsers write names (WHATWG, multipart/form-data): a quote would end the parameter.
 _QUOTE, _ESCAPED = '"', "%22"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True, gc=False):
     """One part: a field of the form, or a file where it has a ``filename``.
 
     Neither name may have control characters, and ``content_type`` only visible ASCII characters and blanks.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from streamer.core.delivery import trace_of
 from streamer.core.emit import (
@@ -39,15 +40,14 @@ RECORD_OVERHEAD_BYTES = 4 * 1024
 _MOST_KEY_BYTES = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class OutRecord:
+class OutRecord(Struct, frozen=True, gc=False):
     """One record to write; without a partition Kafka's default partitioner chooses by the key."""
 
     topic: str
     value: bytes | None
     key: bytes | None = None
     partition: int | None = None
-    headers: Sequence[tuple[str, bytes | None]] = field(default=())
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class Encoder:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
+from msgspec import Struct
 
 from streamer.wire.body_text import from_base64
 from streamer.wire.limits import Limits
@@ -24,7 +25,7 @@ _TEXT, _JSON, _BYTES = "text/plain; charset=utf-8", "application/json", "applica
 _XML_BEGINS, _XML = "<?xml", "application/xml; charset=utf-8"
 
 
-class Body(NamedTuple):
+class Body(Struct, frozen=True, gc=False):
     """The bytes, and the content type that goes with them where the request names none; None without a body.
 
     ``framed`` is True where the content type tells how the bytes were put together, so that no default may replace it.
