@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Struct
 
 from streamer.adapters.http.auth import Credentials
 from streamer.adapters.http.filled_request import (
@@ -30,18 +32,25 @@ from streamer.wire.masking import MASK, USUAL, Masking
 LEAST_OWN = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True, gc=False):
     """What goes on the wire, and what of it may be seen.
 
     ``shown`` are the headers as results have them: what the task wrote, never what was put in. ``hide`` are the values that
     must not come back in an answer that is kept.
     """
 
-    url: str = field(repr=False)
-    headers: list[tuple[str, str]] = field(repr=False)
+    url: str
+    headers: list[tuple[str, str]]
     shown: tuple[tuple[str, str], ...]
-    hide: tuple[bytes, ...] = field(default=(), repr=False)
+    hide: tuple[bytes, ...] = ()
+
+    def __repr__(self) -> str:
+        """Tell what may be seen, and no more: the rest may hold secrets."""
+        return f"Prepared(shown={self.shown!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Tell no more to rich, which asks this, and not repr, of whatever stands in a traceback."""
+        return [("shown", self.shown)]
 
     @property
     def shows_credentials(self) -> bool:
@@ -49,8 +58,7 @@ class Prepared:
         return any(value == MASK and name.lower() == "authorization" for name, value in self.shown)
 
 
-@dataclass(frozen=True, slots=True)
-class _Needs:
+class _Needs(Struct, frozen=True, gc=False):
     """The secrets that a call cannot do without."""
 
     named: tuple[str, ...]

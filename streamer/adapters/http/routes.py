@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from streamer.adapters.http.client_options import ClientOptions
 from streamer.adapters.http.clients import Clients, Pinned
@@ -18,10 +19,10 @@ from streamer.core.send_policy import Network
 from streamer.ports import Clock
 
 
-class Caller(NamedTuple):
+class Caller(Struct, frozen=True, gc=False):
     """For whom a target is called: by which transport, with credentials or without, and within what limits of whose.
 
-    A tuple, because it is made for every call.
+    A Struct, because it is made for every call.
     """
 
     transport: Transport

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 
-class Target(NamedTuple):
+class Target(Struct, frozen=True, gc=False):
     """The origin of a URL as the library sees it; ``host`` has IPv6 addresses in brackets.
 
-    A tuple, because it is made and hashed for every call.
+    A Struct, because it is made and hashed for every call.
     """
 
     scheme: str

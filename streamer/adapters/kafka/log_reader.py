@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from msgspec import Struct
 
 from streamer.adapters.kafka.clients import Unreachable, addresses, partition_counts, reaching
 
@@ -19,8 +20,7 @@ FETCH_BYTES = 8 * 1024 * 1024
 PARTITION_BYTES = 128 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
+class LogRecord(Struct, frozen=True, gc=False):
     """One record as it stands in the log."""
 
     topic: str
@@ -29,7 +29,7 @@ class LogRecord:
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = field(default=())
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ without memory, or one that only replicates, refuses a call whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from streamer.core.reservation import STEP_US, Pace
 
@@ -54,8 +55,7 @@ return waits
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True, gc=False):
     """One reservation: its keys with their paces, and how long its wait may be."""
 
     paces: Sequence[tuple[str, Pace]]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from rich.pretty import pretty_repr
 
 from streamer.adapters.http.auth import Credentials
 from streamer.adapters.http.filled_request import MAX_VALUE_BYTES
+from streamer.adapters.http.outgoing import Outgoing
 from streamer.adapters.http.prepare import Prepared, Preparer
 from streamer.adapters.http.secrets import SecretMissing
 from streamer.adapters.http.tokens import Tokens
@@ -110,6 +112,19 @@ async def test_a_secret_in_the_url_adds_no_part_to_it() -> None:
     value = "a%2F..%2Fb%3Fc%23d%26e%3Df%40evil.test%5C%25%FF"
     assert end.url == f"https://example.com/hooks/{value}/x?key={value}&a=1"
     assert "evil" not in repr(end)
+
+
+async def test_neither_repr_nor_rich_shows_what_a_call_holds() -> None:
+    """A traceback that tells its variables tells of a call only what results tell, and where it leads."""
+    request = Request(
+        "https://example.com/${secret:token}", headers=(("X-Key", "${secret:token}"),), body=b"s3cr3t-body"
+    )
+    made = await ready(request, {"token": b"s3cr3t-value"})
+    call = Outgoing("POST", made.url, made.headers, request.body, 1_000, 0, "example.com", PLAIN, "acme")
+    for shown in (repr(made), pretty_repr(made), str(call), repr(call), pretty_repr(call)):
+        assert "s3cr3t" not in shown
+    assert "${secret:token}" in pretty_repr(made)
+    assert "example.com" in pretty_repr(call)
 
 
 async def test_a_secret_names_no_host() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing
-from typing import NamedTuple, cast
+from typing import cast
 
 import httpcore
+from msgspec import Struct
 
 from streamer.adapters.http.content_coding import SMALL_BYTES, Fill, kept_answer
 from streamer.adapters.http.httpx_client.failures import unreadable
@@ -21,7 +22,7 @@ _MOST_HEADERS = 100
 _VERSIONS = {b"HTTP/1.0": "HTTP/1.0", b"HTTP/1.1": "HTTP/1.1", b"HTTP/2": "HTTP/2.0"}
 
 
-class Read(NamedTuple):
+class Read(Struct, frozen=True, gc=False):
     """An answer as it is kept, or why it is none; ``whole`` tells that it was read to its end."""
 
     end: Response | Failure
