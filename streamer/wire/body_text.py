@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import binascii
-import re
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+#: Control characters but tab, line feed and carriage return.
+_CONTROL = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20)])
 _SHORT = 1024
 
 
@@ -15,16 +15,19 @@ def body_text(body: bytes) -> str | None:
     A control character takes six bytes in JSON and a quote two: as text, 1 MiB of them would outgrow the
     limit of a record that base64 keeps to 4/3.
     """
-    if _CONTROL.search(body[:_SHORT]):
+    if _has_control(body[:_SHORT]):
         return None
-    if len(body) > _SHORT and 3 * _escaped(body) > len(body):
-        return None
-    if _CONTROL.search(body):
+    if len(body) > _SHORT and (3 * _escaped(body) > len(body) or _has_control(body)):
         return None
     try:
         return body.decode()
     except UnicodeDecodeError:
         return None
+
+
+def _has_control(body: bytes) -> bool:
+    # A search by an expression takes six times as long.
+    return len(body.translate(None, _CONTROL)) != len(body)
 
 
 def _escaped(body: bytes) -> int:
