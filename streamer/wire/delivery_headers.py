@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from streamer.core.delivery import Delivery
 from streamer.core.emit import Claim
-from streamer.wire.delivery_record import VERSION as DELIVERY_VERSION
+from streamer.wire.delivery_fields import VERSION as DELIVERY_VERSION
 from streamer.wire.header_names import CONTENT, DUE_AT_MS, RELEASE_AT_MS, TASK, VERSION
 from streamer.wire.unreadable import UnreadableRecord
 

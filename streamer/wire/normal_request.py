@@ -23,20 +23,13 @@ import orjson
 from streamer.core.codes import Codes, parse_codes
 from streamer.core.request import METHODS, Backoff, Request, RetryPolicy
 from streamer.wire.body_text import body_text, from_base64, to_base64
+from streamer.wire.delivery_fields import DeliveryFields
 from streamer.wire.unreadable import UnreadableRecord
-
-FIELDS: dict[str, type] = {
-    **dict.fromkeys(("u", "m", "x", "z", "rk", "tp", "po"), str),
-    **dict.fromkeys(("h", "r", "sc", "md"), list),
-    **dict.fromkeys(("k", "ex", "pr"), int),
-    "sg": bool,
-}
-RANGES = {"k": range(1, 1 << 31), "ex": range(1 << 53), "pr": range(1, 11)}
 
 _METHOD, _PRIORITY = "POST", 5
 _METHODS = frozenset(METHODS)
 _WAIT = range(1 << 53)
-_RETRY = "r must be [intervals, backoff, attempts, retry codes, fatal codes], each of them or null"
+RETRY_FORM = "r must be [intervals, backoff, attempts, retry codes, fatal codes], each of them or null"
 
 
 def put_request(record: dict[str, Any], request: Request) -> None:
@@ -72,37 +65,27 @@ def put_request(record: dict[str, Any], request: Request) -> None:
         record["po"] = request.policy
 
 
-def take_request(record: dict[str, Any]) -> Request:
-    """Return the request of a record whose fields have the types of FIELDS; KeyError when one is missing."""
-    get = record.get
-    method = get("m", _METHOD)
+def take_request(found: DeliveryFields) -> Request:
+    """Return the request among the fields of a delivery; UnreadableRecord for what types and ranges do not tell."""
+    method = found.method
     if method not in _METHODS:
         raise UnreadableRecord("m", f"m must be one of {', '.join(METHODS)}")
     return Request(
-        record["u"],
+        found.url,
         method,
-        _pairs("h", record["h"]) if "h" in record else (),
-        _body(get("x"), get("z")),
-        record["k"],
-        _retry(record["r"]),
-        _codes("sc", record["sc"]) if "sc" in record else None,
-        get("ex"),
-        get("pr", _PRIORITY),
-        get("rk"),
-        get("sg", False),
-        _pairs("md", record["md"]) if "md" in record else (),
-        get("tp"),
-        get("po"),
+        found.headers,
+        _body(found.text, found.encoded),
+        found.timeout_ms,
+        _policy(bytes(found.retry)),
+        _codes("sc", found.success_codes),
+        found.expires_at_ms,
+        found.priority,
+        found.rate_key,
+        found.sign,
+        found.metadata,
+        found.traceparent,
+        found.policy,
     )
-
-
-def _pairs(field: str, raw: list[Any]) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for pair in raw:
-        if type(pair) is not list or len(pair) != 2 or type(pair[0]) is not str or type(pair[1]) is not str:
-            raise UnreadableRecord(field, f"{field} must be a list of [name, value] pairs of text")
-        pairs.append((pair[0], pair[1]))
-    return tuple(pairs)
 
 
 def _body(text: str | None, encoded: str | None) -> bytes:
@@ -116,11 +99,11 @@ def _body(text: str | None, encoded: str | None) -> bytes:
         raise UnreadableRecord("z", f"z must be base64: {error}") from None
 
 
-def _codes(field: str, raw: Any) -> Codes:
-    if type(raw) is not list or not all(type(item) is str for item in raw):
-        raise UnreadableRecord(field, f"{field} must be a list of status codes as text")
+def _codes(field: str, items: tuple[str, ...] | None) -> Codes | None:
+    if items is None:
+        return None
     try:
-        return _code_set(tuple(raw))
+        return _code_set(items)
     except ValueError as error:
         raise UnreadableRecord(field, f"{field}: {error}") from None
 
@@ -141,30 +124,31 @@ def _policy_text(policy: RetryPolicy) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps((policy.intervals_ms, growth, policy.max_attempts, *codes)))
 
 
-def _retry(raw: list[Any]) -> RetryPolicy:
-    try:
-        return _policy(orjson.dumps(raw))
-    except TypeError:  # Nested too deeply to be written again.
-        raise UnreadableRecord("r", _RETRY) from None
-
-
 @lru_cache(maxsize=1024)
 def _policy(text: bytes) -> RetryPolicy:
     raw = orjson.loads(text)
-    if len(raw) != 5:
-        raise UnreadableRecord("r", _RETRY)
+    if type(raw) is not list or len(raw) != 5:
+        raise UnreadableRecord("r", RETRY_FORM)
     intervals, growth, attempts, retry_codes, fatal_codes = raw
     if (intervals is None) is (growth is None):
         raise UnreadableRecord("r", "r must have intervals or a backoff, and not both")
     if attempts is not None and (type(attempts) is not int or not 1 <= attempts < 1 << 31):
-        raise UnreadableRecord("r", _RETRY)
+        raise UnreadableRecord("r", RETRY_FORM)
     return RetryPolicy(
         intervals_ms=None if intervals is None else _intervals(intervals),
         backoff=None if growth is None else _backoff(growth),
         max_attempts=attempts,
-        retry_codes=None if retry_codes is None else _codes("r", retry_codes),
-        fatal_codes=None if fatal_codes is None else _codes("r", fatal_codes),
+        retry_codes=_policy_codes(retry_codes),
+        fatal_codes=_policy_codes(fatal_codes),
     )
+
+
+def _policy_codes(raw: Any) -> Codes | None:
+    if raw is None:
+        return None
+    if type(raw) is not list or not all(type(item) is str for item in raw):
+        raise UnreadableRecord("r", "r must be a list of status codes as text")
+    return _codes("r", tuple(raw))
 
 
 def _intervals(raw: Any) -> tuple[int, ...]:
