@@ -10,7 +10,8 @@ from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from unicodedata import category
 
-_START = re.compile(r"(https?)://([^/?#]*)", re.IGNORECASE)
+# ASCII, or a long s would stand for that of https.
+_START = re.compile(r"(https?)://([^/?#]*)", re.IGNORECASE | re.ASCII)
 # Parsers disagree about these: some strip them, some end the host there. A URL with one has two meanings.
 _FORBIDDEN = re.compile(r"[\s\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
 _AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]+)(?::([0-9]{1,5}))?\Z")

@@ -45,6 +45,7 @@ REFUSED = [
     ("example.com/x", "must begin"),
     ("//example.com/", "must begin"),
     ("ftp://example.com/", "must begin"),
+    ("http\u017f://example.com/", "must begin"),
     ("file:///etc/passwd", "must begin"),
     ("javascript:alert(1)", "must begin"),
     ("http:example.com", "must begin"),
