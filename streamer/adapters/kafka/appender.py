@@ -54,10 +54,10 @@ class Appender:
             return []
         self._tries = iter((True,))
         try:
-            written = await self._producer.write(records)
+            receipt = await self._producer.write(records)
         except Abandoned:
             raise NotAcknowledged(len(records), self._deadline_s) from None
-        return [Appended(each.topic, each.partition, each.offset, each.timestamp) for each in written]
+        return [Appended(each.topic, each.partition, each.offset, each.timestamp_ms) for each in receipt.records()]
 
     async def close(self) -> None:
         """Close the connections; everything has been acknowledged or given up."""

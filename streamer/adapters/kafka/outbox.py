@@ -35,8 +35,9 @@ class KafkaOutbox:
     async def log(self, changes: Sequence[Change]) -> None:
         """Append to the table's changelog; raises Abandoned when the lease is lost first."""
         records = [OutRecord(self._changelog, _value(value), key, number) for number, key, value in changes]
-        for metadata in await self._producer.write(records):
-            self._on_logged(metadata.partition, metadata.offset)
+        receipt = await self._producer.write(records)
+        for partition, offset in receipt.lasts():
+            self._on_logged(partition, offset)
 
 
 def _value(value: Entry | ClaimEntry | LaneMemory | None) -> bytes | None:

@@ -10,18 +10,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
-from aiokafka.structs import RecordMetadata
 
+from streamer.adapters.kafka.shares import Receipt, RecordTooLarge, failure, forget, hand_over
 from streamer.ports import Abandoned
 from streamer.wire.outgoing import OutRecord
 
 log = logging.getLogger(__name__)
 
 _RETRY_S = 0.2
-
-
-class RecordTooLarge(Exception):
-    """A record outgrew what its topic takes; trying again cannot help."""
 
 
 class DurableProducer:
@@ -51,7 +47,7 @@ class DurableProducer:
         self._aborts = 0
         self._tries: set[asyncio.Timeout] = set()
 
-    async def write(self, records: Sequence[OutRecord]) -> list[RecordMetadata]:
+    async def write(self, records: Sequence[OutRecord]) -> Receipt:
         """Write all, in order per partition; raises Abandoned when the right to write is lost first."""
         aborts = self._aborts
         while records:
@@ -68,7 +64,7 @@ class DurableProducer:
                 log.warning("write of %s records not acknowledged, will be tried again: %r", len(records), error)
                 await self._discard(producer)
                 await asyncio.sleep(_RETRY_S)
-        return []
+        return Receipt()
 
     async def abort(self) -> None:
         """Close the socket at once and forget what was not acknowledged; pending writes raise Abandoned (RULES 4, 34)."""
@@ -92,23 +88,17 @@ class DurableProducer:
             finally:
                 self._tries.discard(limit)
 
-    async def _write(self, producer: AIOKafkaProducer, records: Sequence[OutRecord]) -> list[RecordMetadata]:
-        pending: list[asyncio.Future[RecordMetadata]] = []
+    async def _write(self, producer: AIOKafkaProducer, records: Sequence[OutRecord]) -> Receipt:
+        shares = await hand_over(producer, records, self._max_record_bytes)
         try:
-            for record in records:
-                headers = record.headers or None
-                sent = await producer.send(record.topic, record.value, record.key, record.partition, headers=headers)
-                pending.append(sent)
-            done, _ = await asyncio.wait(pending)
+            done, _ = await asyncio.wait([share.future for share in shares])
         except BaseException:
-            # Nobody waits for the others any more; the loop would log each that fails by itself, with its trace.
-            for future in pending:
-                future.add_done_callback(_failure)
+            forget(shares)
             raise
-        failed = [error for future in done if (error := _failure(future)) is not None]
+        failed = [error for future in done if (error := failure(future)) is not None]
         if failed:
             raise failed[0]
-        return [future.result() for future in pending]
+        return Receipt(shares)
 
     async def _current(self) -> AIOKafkaProducer:
         async with self._lock:
@@ -152,9 +142,5 @@ async def _abort(producer: AIOKafkaProducer) -> None:
     # A batch that waits for a second try has left this set, and its end would be logged as a fault.
     accumulator._pending_batches.update(batch for batches in accumulator._batches.values() for batch in batches)
     for batch in accumulator._pending_batches:
-        batch._drain_waiter.add_done_callback(_failure)
+        batch._drain_waiter.add_done_callback(failure)
     accumulator.fail_all(KafkaError("the producer was aborted"))
-
-
-def _failure(future: asyncio.Future[Any]) -> BaseException | None:
-    return None if future.cancelled() else future.exception()

@@ -16,11 +16,12 @@ from streamer.adapters.broker.server import EmbeddedBroker
 from streamer.adapters.kafka.producer import DurableProducer, RecordTooLarge
 from streamer.adapters.kafka.topics import create_missing
 from streamer.core.ladder import Tier
+from streamer.core.partitioning import partition_of
 from streamer.ports import Abandoned
 from streamer.wire.outgoing import OutRecord
 from streamer.wire.topics import Topics
 from tests.adapters.kafka.support import records_of
-from tests.support.broker import RunningKafka
+from tests.support.broker import PARTITIONS, RunningKafka
 from tests.support.waiting import until
 
 ABORT_S = 2.0
@@ -65,18 +66,84 @@ async def test_written_in_order_and_acknowledged(
 ) -> None:
     """What returns has been written, in the order given, at the offsets told."""
     told = await producer.write(numbered(topics.results, range(300)))
-    assert [each.offset for each in told] == list(range(300))
+    assert [each.offset for each in told.records()] == list(range(300))
+    assert list(told.lasts()) == [(0, 299)]
     assert values(await records_of(kafka.bootstrap, [topics.results])) == list(range(300))
-    assert await producer.write([]) == []
+    assert (await producer.write([])).records() == []
+
+
+@pytest.mark.broker
+async def test_a_group_over_several_partitions_is_told_record_by_record(
+    kafka: RunningKafka, topics: Topics, producer: DurableProducer
+) -> None:
+    """Whatever the partitions and topics of a group, each record's place is the one at which it is found."""
+    places = [(topics.results, number % 3) for number in range(40)] + [(topics.dead_letter, 2), (topics.results, 3)]
+    records = [OutRecord(topic, b"%d" % number, b"k", place) for number, (topic, place) in enumerate(places)]
+    await producer.write(records)
+    receipt = await producer.write(records)
+    stored = await records_of(kafka.bootstrap, [topics.results, topics.dead_letter])
+    found = {(record.topic, record.partition, record.offset): record for record in stored}
+    for number, told in enumerate(receipt.records()):
+        record = found[told.topic, told.partition, told.offset]
+        assert (told.topic, told.partition) == places[number]
+        assert (int(record.value), record.timestamp) == (number, told.timestamp_ms)
+    assert sorted(receipt.lasts()) == [(0, 27), (1, 25), (2, 1), (2, 25), (3, 1)]
+
+
+@pytest.mark.broker
+async def test_without_a_partition_the_key_chooses_as_it_does_elsewhere(
+    topics: Topics, producer: DurableProducer
+) -> None:
+    """A record without a partition goes where Kafka's default partitioner puts its key."""
+    keys = [b"lane-%d" % number for number in range(50)]
+    told = await producer.write([OutRecord(topics.results, b"0", key) for key in keys])
+    assert [each.partition for each in told.records()] == [partition_of(key.decode(), PARTITIONS) for key in keys]
+
+
+@pytest.mark.broker
+async def test_a_partition_that_is_not_there_is_named(topics: Topics, producer: DurableProducer) -> None:
+    """A record for a partition that its topic does not have is a fault of ours, and keeps nothing else from being written."""
+    with pytest.raises(ValueError, match=f"{topics.results} has no partition {PARTITIONS}: it has {PARTITIONS}"):
+        await producer.write([OutRecord(topics.results, b"0", b"k", PARTITIONS)])
+    assert (await producer.write(numbered(topics.results, range(1)))).records()[0].offset == 0
+
+
+@pytest.mark.broker
+async def test_more_than_a_batch_holds_goes_in_several(kafka: RunningKafka, topics: Topics) -> None:
+    """A group of more bytes than a batch is written in order, and so is a record that is larger than a batch by itself."""
+    sizes = [100_000] * 7 + [700_000, 10, 100_000, 300_000, 10]
+    records = [OutRecord(topics.results, b"%d " % number + b"x" * size, b"k", 0) for number, size in enumerate(sizes)]
+    made = DurableProducer({"bootstrap_servers": kafka.bootstrap})
+    told = await made.write(records)
+    await made.close()
+    assert [each.offset for each in told.records()] == list(range(12))
+    found = await records_of(kafka.bootstrap, [topics.results])
+    assert [(int(record.value.split()[0]), len(record.value)) for record in found] == [
+        (number, len(record.value or b"")) for number, record in enumerate(records)
+    ]
+
+
+@pytest.mark.broker
+async def test_writes_at_once_are_each_told_of_their_own(
+    kafka: RunningKafka, topics: Topics, producer: DurableProducer
+) -> None:
+    """Groups that are written at the same time may share batches; each learns where its own records stand."""
+    groups = [numbered(topics.results, range(number, number + 3)) for number in range(0, 60, 3)]
+    receipts = await asyncio.gather(*map(producer.write, groups))
+    found = {record.offset: int(record.value) for record in await records_of(kafka.bootstrap, [topics.results])}
+    told = [[found[each.offset] for each in receipt.records()] for receipt in receipts]
+    assert told == [list(range(number, number + 3)) for number in range(0, 60, 3)]
 
 
 @pytest.mark.broker
 async def test_too_large_a_record_is_named_and_does_not_loop(topics: Topics, producer: DurableProducer) -> None:
     """Trying again cannot help, so the caller is told; the producer goes on."""
     async with asyncio.timeout(5):
-        with pytest.raises(RecordTooLarge):
-            await producer.write([OutRecord(topics.results, b"x" * 3_000)])
-        assert len(await producer.write(numbered(topics.results, range(2)))) == 2
+        with pytest.raises(RecordTooLarge, match=f"of 30[0-9]+ bytes for {topics.results}, more than the 2000 allowed"):
+            await producer.write([*numbered(topics.results, range(5)), OutRecord(topics.results, b"x" * 3_000)])
+        # None of the others was written, so that they can be written without it, each once.
+        receipt = await producer.write(numbered(topics.results, range(2)))
+        assert [each.offset for each in receipt.records()] == [0, 1]
 
 
 @pytest.mark.broker
@@ -182,5 +249,5 @@ async def test_an_abort_reaches_a_producer_that_still_connects(own_broker: Embed
     finally:
         os.kill(pid, signal.SIGCONT)
     assert await records_of(own_broker.bootstrap, [own_topic]) == []
-    assert len(await producer.write(numbered(own_topic, range(1)))) == 1
+    assert len((await producer.write(numbered(own_topic, range(1)))).records()) == 1
     await producer.close()
