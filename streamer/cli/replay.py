@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from streamer.adapters.kafka.appender import Appended, Appender
 from streamer.adapters.kafka.clients import partition_counts
 from streamer.adapters.kafka.log_reader import Span
-from streamer.adapters.kafka.producer import RecordTooLarge
+from streamer.adapters.kafka.shares import RecordTooLarge
 from streamer.cli.cluster import Installation
 from streamer.cli.letters import History, Letter, Wanted, learn, read_letters, span_of
 from streamer.core.command import Command, Verb

@@ -23,7 +23,7 @@ _Pairs = tuple[tuple[str, str], ...]
 _ABSENT: Any = None
 
 
-class DeliveryFields(Struct, forbid_unknown_fields=True, gc=False):
+class DeliveryFields(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A record as parsed: every field has its type and is in its range. See delivery_record and normal_request.
 
     The retry policy stays text: tasks share a handful of policies, which are known by their text.

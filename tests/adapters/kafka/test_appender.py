@@ -7,7 +7,7 @@ import pytest
 from streamer.adapters.kafka.appender import Appender, NotAcknowledged
 from streamer.adapters.kafka.clients import client_options
 from streamer.adapters.kafka.log_reader import LogRecord, read_log
-from streamer.adapters.kafka.producer import RecordTooLarge
+from streamer.adapters.kafka.shares import RecordTooLarge
 from streamer.wire.outgoing import OutRecord
 from streamer.wire.topics import Topics
 from tests.support.broker import RunningKafka

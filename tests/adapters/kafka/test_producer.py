@@ -13,7 +13,8 @@ from aiokafka.structs import RecordMetadata
 
 from streamer.adapters.broker.config import BrokerOptions
 from streamer.adapters.broker.server import EmbeddedBroker
-from streamer.adapters.kafka.producer import DurableProducer, RecordTooLarge
+from streamer.adapters.kafka.producer import DurableProducer
+from streamer.adapters.kafka.shares import RecordTooLarge
 from streamer.adapters.kafka.topics import create_missing
 from streamer.core.ladder import Tier
 from streamer.core.partitioning import partition_of
