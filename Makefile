@@ -55,8 +55,16 @@ scenarios: $(DEV) deps ## the stories on a real broker, the worker as a subproce
 	@$(BIN)/python -m pytest -m scenario $(ARGS)
 
 .PHONY: bench
-bench: $(DEV) ## measure throughput, CPU and latency on this machine  (ARGS: flags of `python -m bench`)
+bench: $(DEV) ## measure what is promised of performance, and the limits of the parts, 10 min  (ARGS: --only seeds)
 	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-short
+bench-short: $(DEV) ## show that a task costs no more than so many times what the parts alone do, 1 min
+	@$(BIN)/python -m bench.short $(ARGS)
+
+.PHONY: bench-profile
+bench-profile: $(DEV) $(BUILD)/py-spy/bin/py-spy ## draw a flame graph of a worker under a backlog, 1 min
+	@$(BIN)/python -m bench.profile --py-spy $(BUILD)/py-spy/bin/py-spy $(ARGS)
 
 .PHONY: bench-lanes
 bench-lanes: $(DEV) ## show what domains and businesses feel of each other, 15 min  (ARGS: flags of `python -m bench.lanes`)
@@ -128,6 +136,9 @@ $(DEV): requirements-dev.txt $(RUNTIME)
 	@echo "installing the tools for tests into $(VENV) ..."
 	@$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@
+
+$(BUILD)/py-spy/bin/py-spy:
+	@$(PYTHON) -m venv $(BUILD)/py-spy && $(BUILD)/py-spy/bin/python -m pip --disable-pip-version-check -q install py-spy==0.4.3
 
 $(BUILD)/uv/bin/uv:
 	@$(PYTHON) -m venv $(BUILD)/uv && $(BUILD)/uv/bin/python -m pip --disable-pip-version-check -q install uv

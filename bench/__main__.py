@@ -1,98 +1,122 @@
-"""Measures delivery on this machine: throughput, CPU by part, memory and latency; prints a table and writes JSON.
+"""Measures delivery on this machine and compares it with what is promised; at most ten minutes, everything on one broker.
 
-``python -m bench`` runs a broker, a receiver and one worker of its own, all on this machine's cores, the receiver and the
-publisher included. Figures of different machines, or of a busy one, say little; ratios within a run say more.
+``python -m bench`` runs the parts of the other commands one after another, shorter than they are by themselves; ``--only``
+runs some. Figures of different machines, or of a busy one, say little; ratios within a run say more.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import logging
-import os
-import sys
-import tempfile
-import time
-from pathlib import Path
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-from rich.console import Console
+from bench import goals, growth, limits, open_loop, recovery, seeds
+from bench.backlog import warm_up
+from bench.cell import Conditions, cell
+from bench.measure import at_once, from_backlog
+from bench.report import Shown
+from bench.rig import Rig
+from bench.run import Part, alone, parser, say
+from bench.tables import deliveries, work_peak_mib
 
-from bench import phases
-from bench.machine import Others, cpu, facts
-from bench.report import BUSY_CORES, table, write
-from bench.rig import BODY_BYTES, PARTITIONS, rig
-from tests.support.worker import worker_process
+_MB = 1e6
+_MIB = 1024 * 1024
+Parts = Mapping[str, Part]
 
 
-async def _measure(args: argparse.Namespace, directory: Path) -> phases.Figures:
-    def say(text: str) -> Others:
-        print(f"{time.monotonic() - begun_s:6.1f} s  {text}", file=sys.stderr, flush=True)
-        return Others()
+async def _limits(rig: Rig, args: Namespace) -> Parts:
+    return await limits.measure(rig, Namespace(tasks=args.tasks, processes=[1, 2], records=300_000, seed=args.seed))
 
-    begun_s = time.monotonic()
-    say("starting the broker and the receiver")
-    async with rig(directory, args.domains) as made:
-        found: phases.Figures = {"receiver_limit": await phases.receiver_limit(made)}
-        # They are several times as fast: as many tasks would be over before the rate is steady.
-        others = say(f"the parts alone, without state: {3 * args.tasks} tasks")
-        found["parts_limit"] = await phases.parts_limit(made, 3 * args.tasks) | {"others_cores": others.cores()}
-        say("a worker's start without work")
-        start = await phases.idle_start(made)
-        found["start"] = {"ready_s": round(start.ready_s, 2), "cpu_ms": {"worker": round(start.worker.ms)}}
-        others = say(f"from a backlog: {args.tasks} tasks")
-        await made.publish(made.place.topics.requests, made.records(args.tasks))
-        await made.receiver.reset()
-        before = cpu(made.broker_pid)
-        async with worker_process(made.place) as worker:
-            await worker.ready()
-            found["backlog"] = await phases.from_backlog(made, worker, start, args.tasks, before)
-            found["backlog"]["others_cores"] = others.cores()
-            others = say(f"publish and deliver at once: {args.tasks} tasks")
-            found["at_once"] = await phases.at_once(made, worker, args.tasks) | {"others_cores": others.cores()}
-            say("waiting for work")
-            found["idle"] = await phases.idle(made, worker)
-            others = say(f"{args.rate:g}/s for {args.seconds:g} s")
-            found["steady"] = await phases.latency(made, worker, args.rate, args.seconds)
-            found["steady"]["others_cores"] = others.cores()
-    backlog, parts = found["backlog"], found["parts_limit"]
-    spent_ms = backlog["cpu_ms"]["worker"] + backlog["cpu_ms"]["broker"]
-    # One side slowed by other programs and the other not: such a ratio once came out twice as good as it was.
-    quiet = max(backlog["others_cores"], parts["others_cores"]) <= BUSY_CORES
-    backlog["ratio_to_parts"] = round(backlog["per_s"] / parts["per_s"], 2) if quiet else None
-    backlog["cpu_ratio_to_parts"] = round(sum(parts["cpu_ms"].values()) / spent_ms, 2)
-    found["took_s"] = round(time.monotonic() - begun_s, 1)
-    return found
+
+async def _throughput(rig: Rig, args: Namespace) -> Parts:
+    rows: dict[str, Any] = {}
+    for number in (1, 2):
+        async with cell(rig, Conditions(workers=number, seed=args.seed)) as made:
+            name = f"{number} worker{'s' * (number > 1)}"
+            say(f"{name}: {args.tasks} tasks, publish and deliver, then as many from a backlog")
+            rows[f"{name}, at once"] = await at_once(made, args.tasks)
+            rows[f"{name}, backlog"] = await from_backlog(made, args.tasks)
+    return {"throughput": Part([deliveries("20 domains, receiver at 0 ms; CPU in ms per delivery", rows)], rows)}
+
+
+async def _open_loop(rig: Rig, args: Namespace) -> Parts:
+    return await open_loop.measure(
+        rig, Namespace(rates=[50.0, 500.0], share=0.8, seconds=15.0, tasks=args.tasks // 2, workers=1, seed=args.seed)
+    )
+
+
+async def _seeds(rig: Rig, args: Namespace) -> Parts:
+    return await seeds.measure(rig, Namespace(seconds=20.0, seed=args.seed))
+
+
+async def _domains(rig: Rig, args: Namespace) -> Parts:
+    return await growth.domains(rig, Namespace(domains=[10, 10_000], tasks=args.tasks // 2, seed=args.seed))
+
+
+async def _table(rig: Rig, args: Namespace) -> Parts:
+    return await recovery.measure(rig, Namespace(sizes=[1_000_000]))
+
+
+QUESTIONS: dict[str, Callable[[Rig, Namespace], Awaitable[Parts]]] = {
+    "limits": _limits,
+    "throughput": _throughput,
+    "open_loop": _open_loop,
+    "seeds": _seeds,
+    "domains": _domains,
+    "table": _table,
+}
+
+
+def promised(parts: Parts) -> list[Shown]:
+    """Judge what was measured; where it was not, nothing is said."""
+    figures = {name: part.figures for name, part in parts.items()}
+    shown = []
+    if (found := figures.get("throughput")) is not None:
+        most = found["2 workers, at once"]
+        shown += [goals.ALL_IN.judge(most["all_in_ms"]), goals.PER_S.judge(most["per_s"])]
+        if "limits" in figures:
+            parts_alone = figures["limits"]["parts"]["parts alone, 2 processes, at once"]
+            shown.append(goals.RATIO.judge(most["per_s"] / parts_alone["per_s"]))
+    if (found := figures.get("open_loop")) is not None:
+        took = found["50/s"]["latency_ms"]
+        shown += [goals.P50.judge(took["p50"]), goals.P99.judge(took["p99"])]
+    if (found := figures.get("seeds")) is not None:
+        shown += [
+            goals.SEEDS_MEMORY.judge(work_peak_mib(found) * _MIB / _MB),
+            goals.SEEDS_CPU.judge(found["cores"]["worker"] * 100),
+            goals.SEEDS_MEAN.judge(found["gap_ms"]["mean"]),
+            goals.SEEDS_P99.judge(found["gap_ms"]["p99"]),
+        ]
+    if (found := figures.get("domains")) is not None:
+        shown.append(goals.DOMAINS.judge(found["10000 domains"]["per_s"] / found["10 domains"]["per_s"]))
+    if (found := figures.get("table")) is not None:
+        shown.append(goals.RECOVERY.judge(found["sizes"][-1]["recovery_s"]))
+    extra = [each["beyond_one"] for each in _measurements(list(figures.values()))]
+    return [*shown, goals.EXTRA_CALLS.judge(sum(extra))] if extra else shown
+
+
+def _measurements(found: Any) -> list[Mapping[str, Any]]:
+    """Return every measurement of deliveries in a tree of figures."""
+    if isinstance(found, Mapping):
+        return [found] if "beyond_one" in found else _measurements(list(found.values()))
+    return [one for each in found for one in _measurements(each)] if isinstance(found, list) else []
 
 
 def main() -> None:
     """Measure, print, and write the figures down."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--tasks", type=int, default=20_000, help="tasks of each throughput run")
-    parser.add_argument("--domains", type=int, default=8, help="ports of the receiver, each a domain of its own")
-    parser.add_argument("--rate", type=float, default=50.0, help="tasks a second of the latency run")
-    parser.add_argument("--seconds", type=float, default=20.0, help="length of the latency run")
-    parser.add_argument("--name", default=None, help="name of the file in bench/results; the time if not given")
-    args = parser.parse_args()
-    # A producer says so when it asks for a leader too early, and asks again.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    load_1m = round(os.getloadavg()[0], 2)
-    with tempfile.TemporaryDirectory(prefix="streamer-bench-") as directory:
-        figures = asyncio.run(_measure(args, Path(directory)))
-    report = {
-        "command": " ".join(["python -m bench", *sys.argv[1:]]),
-        "machine": {**facts(), "load_1m_before": load_1m},
-        "settings": {
-            "all but these": "default",
-            "body_bytes": BODY_BYTES,
-            "domains": args.domains,
-            "partitions": PARTITIONS,
-            "workers": 1,
-            "parts_limit_concurrency": phases.LIMIT_CONCURRENCY,
-        },
-        "figures": figures,
-    }
-    write(report, args.name or time.strftime("%Y%m%dT%H%M%S"))
-    Console(highlight=False).print(*table(report), sep="\n")
+    flags = parser("", __doc__)
+    flags.add_argument("--tasks", type=int, default=40_000, help="tasks of a throughput run")
+    flags.add_argument("--only", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
+    args = flags.parse_args()
+
+    async def measure(rig: Rig) -> Parts:
+        await warm_up(rig)
+        parts: dict[str, Part] = {}
+        for name in args.only:
+            parts |= await QUESTIONS[name](rig, args)
+        return parts | {"promised": Part([], {}, promised(parts))}
+
+    alone("", args, measure)
 
 
 if __name__ == "__main__":

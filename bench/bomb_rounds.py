@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 
 from bench.machine import forget_peak, peak_rss_mib, rss_mib
-from bench.rig import BODY, open_loop
+from bench.publish import open_loop
+from bench.rig import BODY
 from bench.site import Site
 from streamer.wire.config_key import key_of
 from streamer.wire.config_model import Kind

@@ -1,6 +1,7 @@
 """The limit of these parts: read a record, POST it, produce two; no state, no retries, no order, no commits.
 
-``python -m bench.limit`` runs over a topic's backlog once and prints its CPU and time as JSON.
+``python -m bench.limit`` works on a topic's partitions until SIGTERM. With ``--post URL`` it makes calls alone and tells what
+one costs.
 """
 
 from __future__ import annotations
@@ -8,73 +9,68 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
-import time
+import signal
 from collections import deque
 from datetime import timedelta
 
 import orjson
 import uvloop
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pyreqwest.client import Client, ClientBuilder
 
-from bench.machine import cpu, peak_rss_mib
+from bench.machine import cpu
 
+CONCURRENCY = 50
 _IN_HAND = 2_000
+_NAP_S = 0.001
 
 
-async def _run(bootstrap: str, source: str, sink: str, count: int, concurrency: int, url: str) -> None:
-    # Without a group it has every partition.
+async def _run(bootstrap: str, source: str, sink: str, partitions: list[int]) -> None:
+    # Its own partitions, without a group; what is hidden in a transaction is not read, as by intake.
     consumer = AIOKafkaConsumer(
-        source,
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,
+        isolation_level="read_committed",
     )
+    consumer.assign([TopicPartition(source, number) for number in partitions])
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=2, max_batch_size=256 * 1024
     )
     await consumer.start()
     await producer.start()
-    client = ClientBuilder().http1_only().no_proxy().timeout(timedelta(seconds=30)).build()
-    post_us = await _yardstick(client, url, count, concurrency)
-    before, begun_s = cpu(os.getpid()), time.monotonic()
-    waiting: deque[bytes] = deque()
-    written: list[asyncio.Future[object]] = []
-    posts = [asyncio.create_task(_post(client, producer, sink, waiting, written)) for _ in range(concurrency)]
-    read = 0
-    while read < count:
-        for records in (await consumer.getmany(timeout_ms=100)).values():
-            waiting.extend(record.value for record in records)
-            read += len(records)
-        while len(waiting) > _IN_HAND:  # noqa: ASYNC110 - a signal would cost what is measured here
-            await asyncio.sleep(0.005)
-    while len(written) < 2 * count:  # noqa: ASYNC110
-        await asyncio.sleep(0.005)
+    client, waiting = _client(), deque[bytes]()
+    written: set[asyncio.Future[object]] = set()
+    work = [asyncio.create_task(_post(client, producer, sink, waiting, written)) for _ in range(CONCURRENCY)]
+    work.append(asyncio.create_task(_read(consumer, waiting)))
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    print(json.dumps({"event": "parts.ready", "pid": os.getpid()}), flush=True)
+    await stop.wait()
+    for each in work:
+        each.cancel()
+    ends = await asyncio.gather(*work, return_exceptions=True)
     await asyncio.gather(*written)
-    used, took_s = cpu(os.getpid()).since(before), time.monotonic() - begun_s
-    told = {"s": took_s, "cpu_ms": used.ms, "peak_rss_mib": peak_rss_mib(os.getpid()), "post_us": post_us}
-    print(json.dumps(told), flush=True)
-    for post in posts:
-        post.cancel()
-    await asyncio.gather(*posts, return_exceptions=True)
     await producer.stop()
     await consumer.stop()
     await client.close()
+    if faults := [end for end in ends if not isinstance(end, asyncio.CancelledError)]:
+        raise SystemExit(f"the parts alone failed: {faults[0]!r}")
 
 
-async def _yardstick(client: Client, url: str, count: int, concurrency: int) -> float:
-    """Return the CPU of one POST of 300 bytes by itself, in µs: what tells two machines apart."""
-    left = iter(range(count))
+def _client() -> Client:
+    return ClientBuilder().http1_only().no_proxy().timeout(timedelta(seconds=30)).build()
 
-    async def post() -> None:
-        for _ in left:
-            await client.post(url).body_bytes(b"x" * 300).build().send()
 
-    before = cpu(os.getpid())
-    await asyncio.gather(*[post() for _ in range(concurrency)])
-    return cpu(os.getpid()).since(before).ms * 1000 / count
+async def _read(consumer: AIOKafkaConsumer, waiting: deque[bytes]) -> None:
+    while True:
+        for records in (await consumer.getmany(timeout_ms=100)).values():
+            waiting.extend([record.value for record in records])
+        while len(waiting) > _IN_HAND:  # noqa: ASYNC110 - a signal would cost what is measured here
+            await asyncio.sleep(5 * _NAP_S)
 
 
 async def _post(
@@ -82,30 +78,52 @@ async def _post(
     producer: AIOKafkaProducer,
     sink: str,
     waiting: deque[bytes],
-    written: list[asyncio.Future[object]],
+    written: set[asyncio.Future[object]],
 ) -> None:
     while True:
         if not waiting:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(_NAP_S)
             continue
         record = orjson.loads(waiting.popleft())
         response = await client.post(record["url"]).body_bytes(record["body"].encode()).build().send()
         result = orjson.dumps({"url": record["url"], "status": response.status, "state": "succeeded"})
-        written.append(await producer.send(sink, result, key=b"result"))
-        written.append(await producer.send(sink, result, key=b"state"))
+        for key in (b"result", b"state"):
+            future = await producer.send(sink, result, key=key)
+            written.add(future)
+            future.add_done_callback(written.discard)
+
+
+async def _posts_alone(url: str, count: int) -> float:
+    """Return the CPU of one POST of 300 bytes by itself, in µs: what tells two machines apart."""
+    client, left = _client(), iter(range(count))
+
+    async def post() -> None:
+        for _ in left:
+            await client.post(url).body_bytes(b"x" * 300).build().send()
+
+    before = cpu(os.getpid())
+    await asyncio.gather(*[post() for _ in range(CONCURRENCY)])
+    spent_us = cpu(os.getpid()).since(before).ms * 1000
+    await client.close()
+    return spent_us / count
 
 
 def main() -> None:
-    """Run over the backlog once."""
+    """Work until SIGTERM, or make so many calls."""
     parser = argparse.ArgumentParser(description="The limit of the parts, without state.")
-    parser.add_argument("--bootstrap", required=True)
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--sink", required=True)
-    parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--concurrency", type=int, default=50)
-    parser.add_argument("--url", required=True, help="where the POST alone is measured")
+    parser.add_argument("--bootstrap")
+    parser.add_argument("--source")
+    parser.add_argument("--sink")
+    parser.add_argument("--partitions", type=json.loads, help="those of the source to read, as a list")
+    parser.add_argument("--post", help="measure calls to this URL alone")
+    parser.add_argument("--count", type=int, default=20_000)
     args = parser.parse_args()
-    uvloop.run(_run(args.bootstrap, args.source, args.sink, args.count, args.concurrency, args.url))
+    # Partitions that were just made have no leader yet, and are asked again.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    if args.post:
+        print(json.dumps({"post_us": round(uvloop.run(_posts_alone(args.post, args.count)), 1)}))
+    else:
+        uvloop.run(_run(args.bootstrap, args.source, args.sink, args.partitions))
 
 
 if __name__ == "__main__":

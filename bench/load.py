@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.arrivals import number_of
-from bench.phases import at
-from bench.rig import open_loop
+from bench.publish import open_loop
 from bench.site import Site
+from bench.spread import at
 
 _LATE_S = 60.0
 HEALTHY = 40

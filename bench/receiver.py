@@ -1,7 +1,7 @@
-"""A receiver that is never the bottleneck: answers 200, counts, and notes how long each record took to arrive.
+"""A receiver that is never the bottleneck: answers 200, counts tasks and calls, and notes how long records took to arrive.
 
-``python -m bench.receiver --ports 8`` prints its ports as JSON and ends with its parent, or on SIGTERM. Each port is a
-domain of its own to Streamer. ``GET /stats`` on the last one tells what came since ``GET /reset``.
+``python -m bench.receiver --ports 8 --delay-ms 20`` prints its ports as JSON and ends on SIGTERM. Each port is a domain of
+its own to Streamer, on the address that ``address_of`` tells. ``GET /stats`` on the last one tells what came since ``GET /reset``.
 """
 
 from __future__ import annotations
@@ -12,54 +12,98 @@ import json
 import re
 import signal
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any, cast
 
 import uvloop
 
 #: When the record was produced, by the monotonic clock, which all processes of a machine share.
 SENT_AT = "x-bench-sent-ns"
+#: So many domains share an address: all on one would leave no ports for those who call.
+PORTS_PER_ADDRESS = 1_000
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _SENT_AT = re.compile(rb"\r\n" + SENT_AT.encode() + rb": *(\d+)", re.IGNORECASE)
+_TASK = re.compile(rb"\r\nwebhook-id: *([^\r]+)", re.IGNORECASE)
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+_SHOWN = ("calls", "connections", "first_ns", "last_ns", "in_flight", "most_in_flight")
 
 
 class Tally:
     """What came since the last reset."""
 
-    __slots__ = ("arrivals", "connections", "first_ns", "last_ns", "latencies_ns")
+    __slots__ = (*_SHOWN, "gaps_ns", "latencies_ns", "nameless", "resets", "tasks")
 
     def __init__(self) -> None:
         """Begin at nothing."""
-        self.connections = 0
+        self.connections = self.in_flight = self.resets = 0
         self.reset()
 
     def reset(self) -> None:
-        """Begin again; connections stay open, and are counted on."""
-        self.arrivals = self.first_ns = self.last_ns = 0
+        """Begin again; connections stay open and calls in flight, and are counted on."""
+        self.calls = self.nameless = self.first_ns = self.last_ns = 0
+        self.most_in_flight = self.in_flight
+        self.resets += 1
+        self.tasks: set[bytes] = set()
         self.latencies_ns: list[int] = []
+        self.gaps_ns: list[int] = []
 
     def arrived(self, head: bytes) -> None:
-        """Count one request."""
+        """Count one call; one that names no task is a task of its own."""
         self.last_ns = time.monotonic_ns()
-        self.arrivals += 1
-        if self.arrivals == 1:
+        self.calls += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        if self.calls == 1:
             self.first_ns = self.last_ns
+        if (task := _TASK.search(head)) is not None:
+            self.tasks.add(task[1])
+        else:
+            self.nameless += 1
         if (sent := _SENT_AT.search(head)) is not None:
             self.latencies_ns.append(self.last_ns - int(sent[1]))
 
     def told(self, path: bytes) -> dict[str, Any]:
-        """Return the figures; ``/stats?all`` has every latency."""
-        shown = {name: getattr(self, name) for name in ("arrivals", "connections", "first_ns", "last_ns")}
-        return shown | ({"latencies_ns": self.latencies_ns} if path.endswith(b"?all") else {})
+        """Return the figures; ``/stats?all`` has every latency and gap."""
+        shown = {name: getattr(self, name) for name in _SHOWN} | {"tasks": len(self.tasks) + self.nameless}
+        more = {"latencies_ns": self.latencies_ns, "gaps_ns": self.gaps_ns} if path.endswith(b"?all") else {}
+        return shown | more
+
+
+class Slots:
+    """The slots of one domain, for who keeps it busy: how long each stood empty between an answer and the next call."""
+
+    __slots__ = ("_answered_ns", "_resets", "_tally")
+
+    def __init__(self, tally: Tally) -> None:
+        """Begin with no slot."""
+        self._tally = tally
+        self._resets = tally.resets
+        self._answered_ns: deque[int] = deque()
+
+    def taken(self, now_ns: int) -> None:
+        """Note a call: it takes the slot that has been empty longest, or is a slot more."""
+        if self._resets != self._tally.resets:
+            # What was answered before the reset belongs to another measurement.
+            self._resets = self._tally.resets
+            self._answered_ns.clear()
+        if self._answered_ns:
+            self._tally.gaps_ns.append(now_ns - self._answered_ns.popleft())
+
+    def left(self, now_ns: int) -> None:
+        """Note an answer."""
+        self._answered_ns.append(now_ns)
 
 
 class Target(asyncio.Protocol):
     """One connection to a port that is called; reads just enough of HTTP to answer in time."""
 
-    def __init__(self, tally: Tally) -> None:
-        """Wrap the counts that all connections share."""
+    def __init__(self, tally: Tally, slots: Slots, delay_s: float) -> None:
+        """Wrap the counts that all connections share, and the domain's slots."""
         self._tally = tally
+        self._slots = slots
+        self._delay_s = delay_s
         self._buffer = b""
         tally.connections += 1
 
@@ -68,7 +112,7 @@ class Target(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer every whole request."""
+        """Answer every whole request, at once or after the delay."""
         self._buffer = self._buffer + data if self._buffer else data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             head = self._buffer[:end]
@@ -78,6 +122,17 @@ class Target(asyncio.Protocol):
                 return
             self._buffer = self._buffer[stop:]
             self._tally.arrived(head)
+            if self._delay_s:
+                self._slots.taken(self._tally.last_ns)
+                asyncio.get_running_loop().call_later(self._delay_s, self._answer_late)
+            else:
+                self._tally.in_flight -= 1
+                self._transport.write(_OK)
+
+    def _answer_late(self) -> None:
+        self._tally.in_flight -= 1
+        self._slots.left(time.monotonic_ns())
+        if not self._transport.is_closing():
             self._transport.write(_OK)
 
 
@@ -101,13 +156,29 @@ class Desk(asyncio.Protocol):
         self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
 
 
-async def _serve(ports: int) -> None:
+def address_of(domain: int) -> str:
+    """Return the address on which a domain listens."""
+    return f"127.0.0.{1 + domain // PORTS_PER_ADDRESS}"
+
+
+async def _listen(make: Callable[[], asyncio.Protocol], address: str) -> int:
+    server = await asyncio.get_running_loop().create_server(make, address, 0, backlog=1024)
+    port: int = server.sockets[0].getsockname()[1]
+    return port
+
+
+def _targets(tally: Tally, delay_s: float) -> Callable[[], Target]:
+    slots = Slots(tally)
+    return lambda: Target(tally, slots, delay_s)
+
+
+async def _serve(domains: int, delay_s: float) -> None:
     stopped, loop, tally = asyncio.Event(), asyncio.get_running_loop(), Tally()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
-    servers = [await loop.create_server(lambda: Target(tally), "127.0.0.1", 0, backlog=1024) for _ in range(ports)]
-    servers.append(await loop.create_server(lambda: Desk(tally), "127.0.0.1", 0))
-    print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
+    ports = [await _listen(_targets(tally, delay_s), address_of(number)) for number in range(domains)]
+    ports.append(await _listen(lambda: Desk(tally), address_of(0)))
+    print(json.dumps(ports), flush=True)
     await stopped.wait()
 
 
@@ -115,7 +186,9 @@ def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(description="A receiver for the benchmark.")
     parser.add_argument("--ports", type=int, default=8)
-    uvloop.run(_serve(parser.parse_args().ports))
+    parser.add_argument("--delay-ms", type=float, default=0.0, help="from a call to its answer")
+    args = parser.parse_args()
+    uvloop.run(_serve(args.ports, args.delay_ms / 1000))
 
 
 if __name__ == "__main__":

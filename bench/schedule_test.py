@@ -19,9 +19,9 @@ from typing import Any
 
 from bench.arrivals import number_of
 from bench.machine import Others
-from bench.phases import at
 from bench.report import Shown, conclude
 from bench.site import Site, site
+from bench.spread import at
 from streamer.adapters.broker.config import BrokerOptions
 from streamer.adapters.broker.server import EmbeddedBroker
 from streamer.wire.instants import format_instant
