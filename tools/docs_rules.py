@@ -163,7 +163,7 @@ RULES = (
         "There is one changelog: claims and lanes live in it under a prefix.",
         tests=("tests/adapters/kafka/test_recovery.py",),
     ),
-    Rule("Fetches wait 50 ms at most."),
+    Rule("Fetches wait 50 ms at most where they leave a partition out, 500 ms where they ask for all."),
     Rule("At a revoke the finished prefixes are committed, then the windows dropped."),
     Rule(
         "A derived id is a digest of cluster, topic, partition, offset and timestamp.",

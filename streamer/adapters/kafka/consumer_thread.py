@@ -15,6 +15,7 @@ from faust.types import TP
 
 from streamer.adapters.kafka.keeper import FetchOptions, Keeper
 from streamer.adapters.kafka.lease import listen
+from streamer.adapters.kafka.patience import be_patient
 from streamer.adapters.kafka.progress import Progress
 from streamer.adapters.kafka.starts import starting_offsets
 
@@ -23,12 +24,15 @@ class _Consumer(Protocol):
     keeper: Keeper
     options: FetchOptions
 
+    def _is_changelog_tp(self, tp: TP) -> bool: ...
+
 
 class BatchConsumerThread(AIOKafkaConsumerThread):
     """The thread that fetches and keeps the group membership."""
 
     consumer: _Consumer
     _replaced = False
+    _resting: frozenset[TopicPartition] = frozenset()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         # Faust fixes fetch_max_wait_ms at 1500, which stalls half a second at a time (RULES 29).
@@ -56,6 +60,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Start the consumer, and listen to its heartbeats."""
         await super().on_start()
+        be_patient(self._consumer, lambda: len(self._resting))
         coordinator = self._consumer._coordinator
         lease, keeper = self.consumer.keeper.lease, self.consumer.keeper
         reset = coordinator.reset_generation
@@ -92,7 +97,17 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         starts = await starting_offsets(consumer, tps, from_latest=self.consumer.options.from_latest)
         for tp, start in starts.items():
             consumer.seek(tp, start)
+        # The table is recovered. What we write to its changelog would be fetched and never taken, and until the client has
+        # seen that, it puts off the next fetch of everything.
+        self._resting = frozenset(tp for tp in consumer.assignment() if self.consumer._is_changelog_tp(ensure_TP(tp)))
+        consumer.pause(*self._resting)
         return {ensure_TP(tp): start for tp, start in starts.items()}
+
+    async def _seek_wait(self, consumer: aiokafka.AIOKafkaConsumer, partitions: Mapping[TP, int]) -> None:
+        # Faust seeks where it recovers; that begins with an assignment, in which nothing rests, but must not depend on it.
+        consumer.resume(*self._resting & consumer.assignment())
+        self._resting = frozenset()
+        await super()._seek_wait(consumer, partitions)
 
     async def seek_clamped(self, tp: TP, offset: int) -> int:
         """Seek to ``offset``, or to where the log begins now; return which."""

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from streamer.adapters.kafka.lease import HeartbeatLease, listen
+from streamer.adapters.kafka.patience import be_patient
 from streamer.adapters.kafka.starts import starting_offsets
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class GroupReader(ConsumerRebalanceListener):
         committer = None
         try:
             listen(self.consumer._coordinator, self._lease)
+            be_patient(self.consumer)
             self.consumer.subscribe(topics=list(self._options.topics), listener=self)
             committer = asyncio.create_task(self._commit_now_and_then())
             yield self

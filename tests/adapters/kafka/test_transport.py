@@ -14,7 +14,7 @@ import pytest
 from streamer.adapters.kafka.keeper import RawFetch
 from streamer.adapters.kafka.ownership import OwnershipLimits
 from streamer.wire.topics import Topics
-from tests.adapters.kafka.rig import SteeredStage, Taken, member, numbered
+from tests.adapters.kafka.rig import Member, SteeredStage, Taken, member, numbered
 from tests.adapters.kafka.support import committed, produce
 from tests.support.broker import PARTITIONS, RunningKafka
 from tests.support.waiting import until
@@ -48,6 +48,30 @@ async def test_only_the_finished_prefix_is_committed(kafka: RunningKafka, topics
         stage.taken[pinned].finish()
         await one.consumer.force_commit()
         assert (await committed(kafka.bootstrap, one.group))[place] == 300
+
+
+async def test_the_changelog_is_not_fetched_once_it_is_recovered(
+    kafka: RunningKafka, topics: Topics, tmp_path: Path
+) -> None:
+    """What the worker writes there itself it need not read; after a rebalance it recovers, and rests again (RULES 29)."""
+
+    def resting(one: Member) -> set[int]:
+        paused = one.client.paused()
+        assert {tp.topic for tp in paused} <= {topics.tasks_changelog}
+        return {tp.partition for tp in paused}
+
+    async with member(kafka.bootstrap, topics, tmp_path / "1") as one:
+        await one.owns(PARTITIONS)
+        assert resting(one) == set(range(PARTITIONS))
+        await produce(kafka.bootstrap, topics.tasks_changelog, [(b"k" * 16, None, n) for n in range(PARTITIONS)])
+        async with member(kafka.bootstrap, topics, tmp_path / "2") as two:
+            for each in (one, two):
+                await each.owns(PARTITIONS // 2)
+                assert resting(each) == each.partitions
+            # The other's were written before it came, and it has recovered them.
+            assert [two.ownership.applied_offset(number) for number in two.partitions] == [0] * (PARTITIONS // 2)
+        await one.owns(PARTITIONS)
+        assert resting(one) == set(range(PARTITIONS))
 
 
 async def test_a_planned_rebalance_repeats_nothing_finished(
