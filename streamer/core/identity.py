@@ -6,6 +6,7 @@ Must not know where an id is written.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 _ID_BYTES = 16
 #: Of a trace's id and of a span's.
@@ -61,6 +62,8 @@ def content_hash(*parts: bytes) -> bytes:
     return _digest(*parts)[:8]
 
 
+# Asked for a call's headers, and soon after for those of its result.
+@lru_cache(maxsize=2048)
 def derived_traceparent(task_id: str) -> str:
     """Return the trace of a task whose producer sent none, as W3C Trace Context 1 writes it: always the same one.
 

@@ -14,6 +14,7 @@ _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
 )
+_MS_TEXTS = tuple([f".{ms:03d}Z" for ms in range(1000)])
 ALLOWED = 'an RFC 3339 instant with a zone, such as "2026-01-31T09:30:00Z" or "2026-01-31T10:30:00.250+01:00"'
 
 
@@ -32,8 +33,9 @@ def parse_instant(text: str) -> int:
 
 def format_instant(at_ms: int) -> str:
     """Write epoch ms as an RFC 3339 instant in UTC with ms; the first or last ms that has one for those beyond."""
-    seconds, ms = divmod(min(max(at_ms, _FIRST_MS), _LAST_MS), 1000)
-    return f"{_second(seconds)}.{ms:03d}Z"
+    if not _FIRST_MS <= at_ms <= _LAST_MS:
+        at_ms = _FIRST_MS if at_ms < _FIRST_MS else _LAST_MS
+    return _second(at_ms // 1000) + _MS_TEXTS[at_ms % 1000]
 
 
 @lru_cache(maxsize=1024)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -81,6 +82,10 @@ SENSITIVE_QUERY = frozenset(
 #: Headers whose value is a URL.
 _WITH_URL = frozenset({"location", "content-location", "referer", "refresh", "link"})
 
+_NAME = itemgetter(0)
+#: So many names, and no longer ones, are remembered as not masked.
+_MOST_PASSED, _LONGEST_PASSED = 1_000, 64
+
 _PARAMETER = re.compile(r"([?&;#])([^=&;#?\s]{1,256})=([^&;#\s]*)")
 _USER = re.compile(r"(?<=://)[^/?#@\s]*@")
 
@@ -98,10 +103,23 @@ class Masking:
     fields: frozenset[str] = frozenset()
     own_headers: bool = False
     _watched: frozenset[str] = field(init=False, repr=False, compare=False)
+    _passed: set[str] = field(init=False, repr=False, compare=False, default_factory=set)
 
     def __post_init__(self) -> None:
         # Most headers are none of these, and this is asked of each one of each result.
         object.__setattr__(self, "_watched", self.headers | _WITH_URL)
+
+    def shows_all(self, headers: Sequence[tuple[str, str]]) -> bool:
+        """Tell whether no header has a name that ``shown_headers`` looks at: then it returns them as they are."""
+        if self._passed.issuperset(map(_NAME, headers)):
+            return True
+        names = list(map(_NAME, headers))
+        if any(name.lower() in self._watched for name in names):
+            return False
+        if len(self._passed) < _MOST_PASSED:
+            # Most headers have one of a handful of names. Those that a peer makes up are short, or not kept.
+            self._passed.update([name for name in names if len(name) <= _LONGEST_PASSED])
+        return True
 
     def shown_headers(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return the headers in their order, the values of sensitive ones replaced."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from streamer.core.delivery import trace_of
+from streamer.core.delivery import Delivery, trace_of
 from streamer.core.emit import (
     Claim,
     DeadLetterOf,
@@ -63,6 +63,8 @@ class Encoder:
         self._topics = topics
         self._masking = masking
         self._partitions = topics.partitions
+        # Asked for each record: a topic's name is put together each time it is asked for.
+        self._results, self._deliveries, self._due = topics.results, topics.deliveries, topics.due
 
     def __call__(self, emit: Emit) -> OutRecord:
         """Return the record."""
@@ -70,11 +72,11 @@ class Encoder:
             case ResultOf():
                 key = emit.task_id.encode()
                 value = encode_result(emit, self._masking)
-                return OutRecord(self._topics.results, value, key, self._by_task(key), result_headers(emit))
+                return OutRecord(self._results, value, key, task_partition(key, self._partitions), result_headers(emit))
             case FirstPass():
-                return self._on_lane(self._topics.deliveries, emit)
+                return self._on_lane(self._deliveries, emit.delivery, None)
             case Due():
-                return self._on_lane(self._topics.due, emit)
+                return self._on_lane(self._due, emit.delivery, emit.partition)
             case Held():
                 headers = delivery_headers(emit.delivery, emit.release_at_ms)
                 key = emit.delivery.lane.encode()
@@ -103,11 +105,9 @@ class Encoder:
             case Cursor():
                 return OutRecord(self._topics.config, encode_cursor(emit), f"{FIRED}{emit.schedule}".encode())
 
-    def _on_lane(self, topic: str, emit: FirstPass | Due) -> OutRecord:
-        delivery = emit.delivery
-        given = emit.partition if isinstance(emit, Due) else None
-        partition = self._lane_partition(given, delivery.lane, delivery.shard)
+    def _on_lane(self, topic: str, delivery: Delivery, partition: int | None) -> OutRecord:
         key = delivery.lane.encode()
+        partition = self._lane_partition(partition, delivery.lane, delivery.shard)
         return OutRecord(topic, encode_delivery(delivery, self._sealer), key, partition, delivery_headers(delivery))
 
     def _dead(

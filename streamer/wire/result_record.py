@@ -14,10 +14,11 @@ import orjson
 
 from streamer.core.delivery import Origin, trace_of
 from streamer.core.emit import Because, ResultOf
+from streamer.core.lifecycle import State
 from streamer.core.outcome import Exchange, Response
 from streamer.core.request import Request
 from streamer.wire.body_text import body_text, to_base64
-from streamer.wire.header_cut import cut_headers
+from streamer.wire.header_cut import KEPT_HEADER_BYTES, cut_headers
 from streamer.wire.header_names import TRACEPARENT
 from streamer.wire.header_names import VERSION as VERSION_HEADER
 from streamer.wire.instants import format_instant
@@ -29,6 +30,8 @@ VERSION = 1
 MOST_WORDS = 8_192
 #: To so many bytes masks may lengthen a body; beyond they may not.
 _ROOM_FOR_MASKS = 128 * 1024
+_WORDS = {state: state.word for state in State}
+_VERSION_HEADER = (VERSION_HEADER, b"%d" % VERSION)
 
 
 def encode_result(result: ResultOf, masking: Masking = USUAL) -> bytes:
@@ -46,7 +49,7 @@ def encode_result(result: ResultOf, masking: Masking = USUAL) -> bytes:
         "why": _why(result.because, masking),
     }
     if result.state is not None:
-        record["state"] = result.state.word
+        record["state"] = _WORDS[result.state]
     if result.business_id is not None:
         record["business_id"] = result.business_id
     if result.error_type is not None:
@@ -72,10 +75,9 @@ def encode_result(result: ResultOf, masking: Masking = USUAL) -> bytes:
 
 def result_headers(result: ResultOf) -> list[tuple[str, bytes]]:
     """Return the Kafka headers of a result."""
-    headers = [(VERSION_HEADER, b"%d" % VERSION)]
-    if result.delivery is not None:
-        headers.append((TRACEPARENT, trace_of(result.delivery).encode()))
-    return headers
+    if result.delivery is None:
+        return [_VERSION_HEADER]
+    return [_VERSION_HEADER, (TRACEPARENT, trace_of(result.delivery).encode())]
 
 
 def decode_result(value: bytes | None) -> dict[str, Any]:
@@ -152,8 +154,7 @@ def _put_exchange(record: dict[str, Any], exchange: Exchange, masking: Masking) 
 def _put_body(record: dict[str, Any], body: bytes, masking: Masking) -> None:
     shown = masking.shown_body(body)
     # A mask may be longer than what it hides, and a peer may send a body of nothing but what is hidden.
-    most = max(len(body), _ROOM_FOR_MASKS)
-    if len(shown) > most:
+    if shown is not body and len(shown) > (most := max(len(body), _ROOM_FOR_MASKS)):
         shown = shown[:most]
         record["truncated"] = True
     text = body_text(shown)
@@ -167,10 +168,23 @@ def _put_body(record: dict[str, Any], body: bytes, masking: Masking) -> None:
 
 
 def _put_headers(record: dict[str, Any], headers: Sequence[tuple[str, str]], masking: Masking) -> None:
+    if masking.shows_all(headers) and (written := _small(headers)) is not None:
+        record["headers"] = written
+        return
     kept, cut = cut_headers(headers)
     record["headers"] = masking.shown_headers(kept)
     if cut:
         record["headers_truncated"] = True
+
+
+def _small(headers: Sequence[tuple[str, str]]) -> orjson.Fragment | None:
+    """Return headers of which nothing needs to be cut, written; None where that is to be looked at."""
+    try:
+        written = orjson.dumps(headers)
+    except TypeError:
+        return None
+    # In JSON none is shorter than as cut_headers counts it.
+    return orjson.Fragment(written) if len(written) <= KEPT_HEADER_BYTES else None
 
 
 def _request(request: Request, exchange: Exchange, masking: Masking) -> dict[str, Any]:

@@ -74,6 +74,21 @@ def test_headers_are_shown_without_the_values_of_sensitive_ones() -> None:
     ]
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["Cookie", "x-own", "X-OWN", "Location", "date", "x" * 80]) | st.text(), st.just("v"))
+    )
+)
+def test_headers_that_are_shown_whole_are_known_to_be(headers: list[tuple[str, str]]) -> None:
+    """Asked once or more, of many names or few: with a name that is looked at they never are."""
+    for masking in (USUAL, OWN):
+        watched = masking.headers | {"location"}
+        for _ in range(2):
+            assert masking.shows_all(headers) is not any(name.lower() in watched for name, _ in headers)
+        if masking.shows_all(headers):
+            assert masking.shown_headers(headers) == headers
+
+
 def test_an_installation_adds_names() -> None:
     """Its own stand beside what always is masked."""
     assert OWN.shown_headers([("x-OWN", "a"), ("cookie", "b")]) == [("x-OWN", "***"), ("cookie", "***")]

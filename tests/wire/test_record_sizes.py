@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamer.core.codes import parse_codes
 from streamer.core.delivery import Delivery, Origin, Why
@@ -164,6 +167,12 @@ def test_headers_are_cut_to_their_room() -> None:
     kept, cut = cut_headers(many)
     assert cut
     assert sum(len(name) + 3 * len(value) for name, value in kept) <= KEPT_HEADER_BYTES
+
+
+@given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9))))
+def test_headers_in_json_are_no_shorter_than_their_count(headers: list[tuple[str, str]]) -> None:
+    """So that what is short enough in JSON needs no cut, as results take it."""
+    assert cut_headers(headers, len(orjson.dumps(headers))) == (headers, False)
 
 
 def test_a_result_says_that_headers_were_cut() -> None:
