@@ -144,10 +144,10 @@ class Admission:
         """Return the number of open tasks that turns a new one away; None lets it in."""
         if delivery.seen:
             return None
-        lane = self._gate.lane(delivery, work.owned)
-        limits = lane.limits
+        limits = self._policies().lane(delivery.lane)
         if limits.backlog is None:
             return None
+        lane = self._gate.lane(delivery, work.owned)
         open_tasks = work.owned.table.open_in(now.lane_hash) + len(lane.queue) + lane.running
         if open_tasks < limits.backlog:
             return None

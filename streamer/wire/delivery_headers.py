@@ -15,6 +15,7 @@ from streamer.wire.unreadable import UnreadableRecord
 KafkaHeaders = Sequence[tuple[str, bytes | None]]
 
 _MOST_DIGITS = 16
+_VERSION = (VERSION, b"%d" % DELIVERY_VERSION)
 
 
 class HoldHeaders(Struct, frozen=True, gc=False):
@@ -28,7 +29,7 @@ class HoldHeaders(Struct, frozen=True, gc=False):
 def delivery_headers(delivery: Delivery, release_at_ms: int | None = None) -> list[tuple[str, bytes]]:
     """Return the headers of a delivery; a record on a tier has ``release_at_ms``."""
     headers = [
-        (VERSION, b"%d" % DELIVERY_VERSION),
+        _VERSION,
         (TASK, delivery.task_id.encode()),
         (DUE_AT_MS, b"%d" % delivery.due_at_ms),
     ]

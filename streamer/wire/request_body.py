@@ -41,27 +41,23 @@ NO_BODY = Body()
 
 def read_body(record: RequestRecord, value: bytes, limits: Limits) -> Body:
     """Return the body; ``value`` is the record as it came, to find numbers that JSON readers would round."""
-    field = _given(record)
-    if field is None:
+    contents = (record.body, record.json_body, record.form, record.body_base64, record.multipart)
+    given = len(contents) - contents.count(None)
+    if not given:
         return NO_BODY
+    if given > 1:
+        first, second, *_ = _named(contents)
+        allowed = ", ".join(BODY_FIELDS)
+        raise UnreadableRecord(second, f"{second} and {first} are both given; one of {allowed} is allowed")
     body = _read(record, value)
     if len(body.content) > limits.body_bytes:
+        (field,) = _named(contents)
         raise UnreadableRecord(field, f"{field} is {len(body.content)} bytes; at most {limits.body_bytes} are allowed")
     return body
 
 
-def _given(record: RequestRecord) -> str | None:
-    given = None
-    contents = (record.body, record.json_body, record.form, record.body_base64, record.multipart)
-    for field, content in zip(BODY_FIELDS, contents, strict=True):
-        if content is None:
-            continue
-        if given is not None:
-            raise UnreadableRecord(
-                field, f"{field} and {given} are both given; one of {', '.join(BODY_FIELDS)} is allowed"
-            )
-        given = field
-    return given
+def _named(contents: tuple[Any, ...]) -> list[str]:
+    return [field for field, content in zip(BODY_FIELDS, contents, strict=True) if content is not None]
 
 
 def _read(record: RequestRecord, value: bytes) -> Body:

@@ -97,7 +97,9 @@ def _accept(
         traceparent,
         record.policy,
     )
-    send_at_ms, delay_ms = _due(record, limits, now_ms)
+    send_at_ms, delay_ms = None, None
+    if record.send_at is not None or record.delay is not None:
+        send_at_ms, delay_ms = _due(record, limits, now_ms)
     return Accepted(record.id, business, record.business_id, request, send_at_ms, delay_ms, lane)
 
 

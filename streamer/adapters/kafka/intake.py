@@ -101,9 +101,11 @@ class KafkaIntake:
 
     async def _handle(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
         now_ms, book = self._clock.now_ms(), self._policies()
-        records = [record for batch in batches.values() for record in batch]
-        out = [made for record in records for made in self._admit(record, now_ms, book)]
-        self._meter.count("requests_read", len(records))
+        out: list[Made] = []
+        for batch in batches.values():
+            for record in batch:
+                out += self._admit(record, now_ms, book)
+        self._meter.count("requests_read", sum(map(len, batches.values())))
         await self._write(out)
         for tp, batch in batches.items():
             # Partitions may have moved while the broker acknowledged: what is not ours any more is not committed.
@@ -116,7 +118,16 @@ class KafkaIntake:
             self._told([emit for emit, _ in out])
 
     def _admit(self, record: Any, now_ms: int, book: PolicyBook) -> list[Made]:
-        raw = self._raw(record.topic, record.partition, record.offset, record)
+        raw = RawRequest(
+            self._cluster_id,
+            record.topic,
+            record.partition,
+            record.offset,
+            record.timestamp,
+            record.key,
+            record.value,
+            record.headers,
+        )
         try:
             reading = self._read(raw.value, raw.headers, now_ms, book)
             return self._made(admit(raw, reading, now_ms, book))
@@ -130,18 +141,6 @@ class KafkaIntake:
 
     def _made(self, emits: Sequence[Emit]) -> list[Made]:
         return [(emit, self._encode(emit)) for emit in emits]
-
-    def _raw(self, topic: str, partition: int, offset: int, record: Any = None) -> RawRequest:
-        return RawRequest(
-            self._cluster_id,
-            topic,
-            partition,
-            offset,
-            record.timestamp if record is not None else 0,
-            record.key if record is not None else None,
-            record.value if record is not None else None,
-            record.headers if record is not None else (),
-        )
 
     async def _carefully(self, reader: GroupReader, error: Exception) -> None:
         """Read each partition again record by record, and pass over what cannot be decoded."""
@@ -182,7 +181,8 @@ class KafkaIntake:
             # Nothing is there that could be bad: whatever failed is not a record.
             raise KafkaError(f"{tp} cannot be read at its end: {error!r}") from error
         refused = Refused(None, _UNDECODABLE.format(error=error))
-        emits = refuse(self._raw(tp.topic, tp.partition, offset), refused, self._clock.now_ms())
+        raw = RawRequest(self._cluster_id, tp.topic, tp.partition, offset, 0, None, None, ())
+        emits = refuse(raw, refused, self._clock.now_ms())
         await self._write(self._made(emits))
         self._meter.count("requests_undecodable")
         log.error("%s: offset %s passed over: %r", tp, offset, error)
