@@ -36,7 +36,7 @@ class DeliverLimits:
     """Bounds of what is in flight, how lanes put off, and the ladder of tiers.
 
     ``rate`` caps the calls of this process over all lanes. ``partitions`` is that of the topics that meet here, ``worker`` the
-    name that lanes are shown under.
+    name that lanes are shown under, ``settle_pace_ms`` the time from one group that is written to the next.
     """
 
     in_flight: int = 1_000
@@ -46,6 +46,7 @@ class DeliverLimits:
     tiers: Sequence[Tier] = DEFAULT_TIERS
     partitions: int = 1
     worker: str = ""
+    settle_pace_ms: int = 0
 
 
 class Deliver:
@@ -76,8 +77,7 @@ class Deliver:
         self._policies = policies
         self._limits = limits
         self.gate = Gate(
-            clock,
-            policies,
+            *(clock, policies),
             in_flight=limits.in_flight,
             rate=limits.rate,
             tuning=limits.tuning,
@@ -113,7 +113,7 @@ class Deliver:
             now=self._now,
             advice=advice,
         )
-        self.settler = Settler(outbox, self._settled, self._unsettled)
+        self.settler = Settler(outbox, self._settled, self._unsettled, clock, limits.settle_pace_ms)
         self._draining = False
 
     # Records come

@@ -9,6 +9,7 @@ from streamer.adapters.memory.outbox import ALL, Kind, Trouble
 from streamer.core.emit import Emit, Held, ResultOf
 from streamer.core.figures import LaneFigures
 from streamer.core.lifecycle import State
+from streamer.flow.deliver import DeliverLimits
 from streamer.ports import Change
 from tests.flow.desk import MINUTE_MS, Desk, task
 
@@ -113,3 +114,34 @@ async def test_partition_given_up_meanwhile_is_not_written_again(desk: Desk) -> 
     desk.outbox.trouble = lambda kind, items: None
     await desk.clock.advance(60_000)
     assert (desk.outbox.published, desk.unfinished) == ([], 1)
+
+
+async def test_a_pace_gathers_what_comes_one_by_one() -> None:
+    """With a pace the first goes at once, and what comes after it goes together when the pace is over."""
+    desk = Desk(DeliverLimits(settle_pace_ms=10))
+    try:
+        await desk.give(task("first"))
+        assert [kind for kind, _ in desk.outbox.order] == ["publish", "log"]
+        for number in range(5):
+            await desk.give(task(f"tsk_{number}"))
+        await desk.clock.advance(9)
+        assert (len(desk.outbox.order), desk.unfinished) == (2, 5)
+        await desk.clock.advance(1)
+        assert [kind for kind, _ in desk.outbox.order[2:]] == ["publish"] * 5 + ["log"] * 5
+        assert desk.unfinished == 0
+    finally:
+        await desk.stop()
+
+
+async def test_a_pace_does_not_hold_up_a_whole_group() -> None:
+    """Once as many have gathered as a group may have, they are written without a rest."""
+    desk = Desk(DeliverLimits(settle_pace_ms=10))
+    try:
+        desk.outbox.block("publish")
+        await desk.give(task("first"), *[task(f"tsk_{number}") for number in range(300)])
+        desk.outbox.unblock("publish")
+        for _ in range(10):
+            await desk.clock.settle()
+        assert desk.unfinished <= 51
+    finally:
+        await desk.stop()
