@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from functools import partial
 
@@ -64,13 +65,17 @@ class Clients:
     def borrow(self, target: Target, address: str, transport: Transport = PLAIN) -> Pinned | None:
         """Return the target's client for one call, when there is one for this address and transport; it wants it back."""
         pinned = self._pinned.get(target)
-        if pinned is None or pinned.address != address or pinned.transport != transport:
+        if pinned is None or pinned.address != address:
+            return None
+        if pinned.transport is not transport and pinned.transport != transport:
             return None
         self._pinned.move_to_end(target)
-        if not pinned.calls:
+        calls = pinned.calls
+        if not calls:
             self._wake(pinned)
-        pinned.calls += 1
-        pinned.most = max(pinned.most, pinned.calls)
+        pinned.calls = calls = calls + 1
+        if calls > pinned.most:
+            pinned.most = calls
         return pinned
 
     async def build(self, target: Target, address: str, transport: Transport = PLAIN) -> Pinned:
@@ -100,7 +105,7 @@ class Clients:
         if pinned.retired:
             self._close(pinned)
             return
-        now_s = asyncio.get_running_loop().time()
+        now_s = time.monotonic()
         self._quiet[pinned.target] = now_s
         self._idle += self._kept(pinned)
         if self._idle > self._options.idle_total:
@@ -142,7 +147,10 @@ class Clients:
 
     def _kept(self, pinned: Pinned) -> int:
         # It changes with a call in flight only, never between what is added for a quiet client and what is taken off.
-        return 1 if pinned.shares else min(pinned.most, self._options.idle_per_host)
+        if pinned.shares:
+            return 1
+        most, allowed = pinned.most, self._options.idle_per_host
+        return most if most < allowed else allowed
 
     def _close(self, pinned: Pinned) -> None:
         task = asyncio.create_task(pinned.client.close())

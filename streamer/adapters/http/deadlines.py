@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Any
 
 #: How often overdue calls are looked for; a call may outlast its deadline by this much.
 _TICK_S = 0.25
@@ -16,9 +17,10 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        """Prepare without a timer; it runs only while there are calls."""
+        """Prepare without a timer; it runs only while there are calls, all of them in one event loop."""
         self._calls: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def ticking(self) -> bool:
@@ -27,13 +29,19 @@ class Deadlines:
 
     def within(self, seconds: float) -> Deadline:
         """Return a context whose body is cancelled after ``seconds``, which then raises TimeoutError."""
-        return Deadline(self, seconds)
+        # Kept: asyncio asks the system for the process's id each time that it is asked which loop runs.
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
+        assert task is not None
+        return Deadline(self, task, loop.time() + seconds)
 
     def enter(self, call: Deadline) -> None:
         """Watch a call."""
         self._calls.add(call)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+        if self._timer is None and self._loop is not None:
+            self._timer = self._loop.call_later(_TICK_S, self._tick)
 
     def leave(self, call: Deadline) -> None:
         """Watch a call no more."""
@@ -58,15 +66,13 @@ class Deadline:
 
     __slots__ = ("_cancelling", "_deadlines", "_expired", "_task", "at_s")
 
-    def __init__(self, deadlines: Deadlines, seconds: float) -> None:
-        """Begin now; the task is the one that makes this."""
-        task = asyncio.current_task()
-        assert task is not None
+    def __init__(self, deadlines: Deadlines, task: asyncio.Task[Any], at_s: float) -> None:
+        """Begin now, for the task whose call it is; ``at_s`` is by the loop's clock."""
         self._deadlines = deadlines
         self._task = task
         self._cancelling = task.cancelling()
         self._expired = False
-        self.at_s = asyncio.get_running_loop().time() + seconds
+        self.at_s = at_s
 
     def expire(self) -> None:
         """Cancel the call, once."""
