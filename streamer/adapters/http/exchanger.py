@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from streamer.adapters.http.clients import Pinned
 from streamer.adapters.http.deadlines import Deadlines
 from streamer.adapters.http.library import HttpLibrary
@@ -10,13 +12,16 @@ from streamer.adapters.http.pace import Pace
 from streamer.adapters.http.proxy import told_apart
 from streamer.adapters.http.routes import Caller, Routes
 from streamer.adapters.http.target import Target
-from streamer.adapters.http.transport import Transports
+from streamer.adapters.http.transport import Transport, Transports
 from streamer.core.outcome import ErrorType, Failure, Response
 
 #: How much longer than the library's own timeout a call may take before it is cut off (RULES 6).
 _GRACE_S = 1.0
 _UNREACHED = (ErrorType.CONNECT, ErrorType.CONNECT_TIMEOUT)
 _HTTP2 = "HTTP/2.0"
+#: So many readings of URLs are kept, none of a longer URL: a producer's tasks go to few of them.
+_REMEMBERED = 1024
+_LONGEST = 1024
 
 #: How an exchange ended, and the address that was called.
 End = tuple[Response | Failure, str | None]
@@ -32,18 +37,23 @@ class Exchanger:
         self._transports = transports
         self._pace = pace
         self._deadlines = Deadlines()
+        self._recall = lru_cache(maxsize=_REMEMBERED)(library.read)
 
-    async def exchange(self, call: Outgoing) -> End:
-        """Make the call, and return its end with the address that was called."""
+    async def exchange(self, call: Outgoing, *, filled: bool) -> End:
+        """Make the call, and return its end with the address that was called.
+
+        ``filled`` tells that the URL may have secrets put in: it is forgotten with the call.
+        """
+        read = self._library.read if filled or len(call.url) > _LONGEST else self._recall
         try:
-            target, url = self._library.read(call.url)
+            target, url = read(call.url)
         except ValueError as error:
             # What cannot be read can never be sent.
             return Failure(ErrorType.BLOCKED, str(error), begun=False), None
         pinned: Pinned | None = None
         try:
             with self._deadlines.within(call.timeout_ms / 1000 + _GRACE_S):
-                found = await self._found(target, call)
+                found = self._at_once(target, call) or await self._found(target, call)
                 if isinstance(found, Failure):
                     return found, None
                 pinned = found
@@ -69,16 +79,25 @@ class Exchanger:
         self._deadlines.close()
         await self._routes.close()
 
+    def _at_once(self, target: Target, call: Outgoing) -> Pinned | Failure | None:
+        """Return the target's client when all is at hand, which is the usual case."""
+        transport = self._transports.at_once(target, call.lane, call.how)
+        return self._routes.at_once(target, _caller(call, transport)) if transport is not None else None
+
     async def _found(self, target: Target, call: Outgoing) -> Pinned | Failure:
-        """Return the target's client; nothing is waited for when all is at hand, which is the usual case."""
+        """Return the target's client once its secrets are read, its name looked up and the client built."""
         transport = self._transports.at_once(target, call.lane, call.how)
         if transport is None:
             read = await self._transports.find(call.lane, call.how)
             if isinstance(read, Failure):
                 return read
             transport = read
-        caller = Caller(transport, call.business, call.how.network, call.shows_credentials)
+        caller = _caller(call, transport)
         return self._routes.at_once(target, caller) or await self._routes.find(target, caller)
+
+
+def _caller(call: Outgoing, transport: Transport) -> Caller:
+    return Caller(transport, call.business, call.how.network, call.shows_credentials)
 
 
 def _cut_off(pinned: Pinned | None, target: Target) -> Failure:

@@ -145,7 +145,7 @@ class HttpSender:
             delivery.business,
             (how.auth is not None or self._signers is not None) and prepared.shows_credentials,
         )
-        end, address = await self._exchanger.exchange(call)
+        end, address = await self._exchanger.exchange(call, filled=prepared.url is not request.url)
         return scrubbed(end, prepared.hide) if prepared.hide else end, address
 
     async def _again(self, delivery: Delivery, how: SendPolicy, refused: Prepared, left_ms: int) -> End | None:
@@ -177,5 +177,5 @@ class HttpSender:
             self._policies().how(lane, "", None),
             shows_credentials=True,
         )
-        end, _ = await self._exchanger.exchange(call)
+        end, _ = await self._exchanger.exchange(call, filled=True)
         return end
