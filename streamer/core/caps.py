@@ -15,7 +15,7 @@ Caps = tuple[tuple[str, int], ...]
 
 def business_of(taker: str) -> str:
     """Return the business of one who takes turns."""
-    return taker.partition(_OF_POLICY)[0]
+    return taker.partition(_OF_POLICY)[0] if _OF_POLICY in taker else taker
 
 
 class CapCounts:

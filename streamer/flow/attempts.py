@@ -16,6 +16,7 @@ from streamer.core.judge import judge
 from streamer.core.outcome import Exchange, Response
 from streamer.core.policy_book import PolicyBook
 from streamer.core.retry_after import retry_after_ms
+from streamer.core.send_policy import SendPolicy
 from streamer.core.verdict import RetryAt
 from streamer.flow import steps
 from streamer.flow.advice import Advice
@@ -58,6 +59,7 @@ class Attempts:
         self._fault = fault
         self._now = now
         self._advice = advice
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._running = 0
         self.quiet = asyncio.Event()
         self.quiet.set()
@@ -66,9 +68,12 @@ class Attempts:
         """Begin a call."""
         self._running += 1
         self.quiet.clear()
-        work = grant.item
-        task = asyncio.create_task(self._run(grant, gate))
-        work.owned.tasks.add(task)
+        loop = self._loop
+        if loop is None:
+            # Kept: asyncio asks the system for the process's id each time that it is asked which loop runs.
+            loop = self._loop = asyncio.get_running_loop()
+        task = loop.create_task(self._run(grant, gate))
+        grant.item.owned.tasks.add(task)
         # Not at the end of the task's own code: a task that is cancelled before its first step has none, and its place in
         # the lane would be lost.
         task.add_done_callback(lambda done: self._ended(grant, gate, done))
@@ -76,7 +81,8 @@ class Attempts:
     def _ended(self, grant: Grant[Work], gate: Gate, task: asyncio.Task[None]) -> None:
         grant.item.owned.tasks.discard(task)
         self._running -= 1
-        gate.abandon(grant)
+        if not grant.ended:
+            gate.abandon(grant)
         if not self._running:
             self.quiet.set()
 
@@ -86,16 +92,17 @@ class Attempts:
         if self._idle(work):
             return
         try:
-            await self._attempt(grant, gate, work, delivery)
+            if delivery.why in _ON_TIME:
+                late_ms = max(0, self._clock.now_ms() - delivery.due_at_ms)
+                self._meter.observe("due_lateness_seconds", late_ms / 1000)
+            # Asked before the call, as the sender asks: an answer is read by the policies that its call was sent under.
+            how = self._policies().how(delivery.lane, delivery.business, delivery.request.policy)
+            self._came(grant, gate, delivery, how, await self._sender.send(delivery))
         except Exception:
             self._fault(work, traceback.format_exc(limit=8))
 
-    async def _attempt(self, grant: Grant[Work], gate: Gate, work: Work, delivery: Delivery) -> None:
-        if delivery.why in _ON_TIME:
-            self._meter.observe("due_lateness_seconds", max(0, self._clock.now_ms() - delivery.due_at_ms) / 1000)
-        # Asked before the call, as the sender asks: an answer is read by the policies that its call was sent under.
-        how = self._policies().how(delivery.lane, delivery.business, delivery.request.policy)
-        exchange = await self._sender.send(delivery)
+    def _came(self, grant: Grant[Work], gate: Gate, delivery: Delivery, how: SendPolicy, exchange: Exchange) -> None:
+        """Decide what follows from a call that has ended."""
         if not how.tls.verify and delivery.request.url.startswith("https:"):
             exchange = replace(exchange, tls_verified=False)
         now = self._now(delivery.lane)
@@ -111,7 +118,7 @@ class Attempts:
         decision = decide(delivery, judged, now.ms, self._entropy.unit(), not_before_ms)
         if self._advice is not None and isinstance(decision, RetryAt):
             judged, decision = self._advice.on_retry(delivery, exchange, judged, decision, now.ms, not_before_ms)
-        self._settle(work, *steps.attempted(work, delivery, exchange, judged, decision, now))
+        self._settle(grant.item, *steps.attempted(grant.item, delivery, exchange, judged, decision, now))
 
     def _pause_ms(self, exchange: Exchange, now_ms: int) -> int | None:
         end = exchange.end
