@@ -64,7 +64,8 @@ class Encoder:
         self._masking = masking
         self._partitions = topics.partitions
         # Asked for each record: a topic's name is put together each time it is asked for.
-        self._results, self._deliveries, self._due = topics.results, topics.deliveries, topics.due
+        self._results, self._claims = topics.results, topics.claims
+        self._deliveries, self._due = topics.deliveries, topics.due
 
     def __call__(self, emit: Emit) -> OutRecord:
         """Return the record."""
@@ -74,23 +75,22 @@ class Encoder:
                 value = encode_result(emit, self._masking)
                 return OutRecord(self._results, value, key, task_partition(key, self._partitions), result_headers(emit))
             case FirstPass():
-                return self._on_lane(self._deliveries, emit.delivery, None)
+                return self._on_lane(self._deliveries, emit.delivery)
             case Due():
                 return self._on_lane(self._due, emit.delivery, emit.partition)
             case Held():
-                headers = delivery_headers(emit.delivery, emit.release_at_ms)
-                key = emit.delivery.lane.encode()
-                partition = self._lane_partition(emit.partition, emit.delivery.lane, emit.delivery.shard)
                 topic = self._topics.retry(emit.tier)
-                return OutRecord(topic, encode_delivery(emit.delivery, self._sealer), key, partition, headers)
+                return self._on_lane(topic, emit.delivery, emit.partition, emit.release_at_ms)
             case Claim():
                 key = emit.delivery.task_id.encode()
                 value = encode_delivery(emit.delivery, self._sealer)
-                return OutRecord(self._topics.claims, value, key, self._by_task(key), claim_headers(emit))
+                return OutRecord(
+                    self._topics.claims, value, key, task_partition(key, self._partitions), claim_headers(emit)
+                )
             case DeadLetterOf():
                 key = emit.delivery.task_id.encode()
                 trace = (TRACEPARENT, trace_of(emit.delivery).encode())
-                return self._dead(emit, key, self._by_task(key), trace)
+                return self._dead(emit, key, task_partition(key, self._partitions), trace)
             case UnreadableOf():
                 # The letter holds the key; a huge one beside it would be too much.
                 short = emit.key if len(emit.key or b"") <= _MOST_KEY_BYTES else None
@@ -105,10 +105,13 @@ class Encoder:
             case Cursor():
                 return OutRecord(self._topics.config, encode_cursor(emit), f"{FIRED}{emit.schedule}".encode())
 
-    def _on_lane(self, topic: str, delivery: Delivery, partition: int | None) -> OutRecord:
-        key = delivery.lane.encode()
-        partition = self._lane_partition(partition, delivery.lane, delivery.shard)
-        return OutRecord(topic, encode_delivery(delivery, self._sealer), key, partition, delivery_headers(delivery))
+    def _on_lane(
+        self, topic: str, delivery: Delivery, partition: int | None = None, release_at_ms: int | None = None
+    ) -> OutRecord:
+        if partition is None:
+            partition = partition_of(delivery.lane, self._partitions, delivery.shard)
+        value, headers = encode_delivery(delivery, self._sealer), delivery_headers(delivery, release_at_ms)
+        return OutRecord(topic, value, delivery.lane.encode(), partition, headers)
 
     def _dead(
         self, emit: DeadLetterOf | UnreadableOf, key: bytes | None, partition: int, *more: tuple[str, bytes]
@@ -117,12 +120,6 @@ class Encoder:
         most_bytes = self._topics.max_message_bytes - RECORD_OVERHEAD_BYTES
         value = encode_dead_letter(emit, most_bytes, self._masking, self._sealer)
         return OutRecord(self._topics.dead_letter, value, key, partition, headers)
-
-    def _lane_partition(self, partition: int | None, lane: str, shard: int) -> int:
-        return partition if partition is not None else partition_of(lane, self._partitions, shard)
-
-    def _by_task(self, key: bytes) -> int:
-        return task_partition(key, self._partitions)
 
 
 def task_partition(key: bytes, partitions: int) -> int:
