@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from enum import Enum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -46,6 +47,8 @@ def claimant(origin: Origin) -> bytes:
     return hashlib.blake2b(written.encode(), digest_size=8).digest()
 
 
+# Of all claims, and businesses are few.
+@lru_cache(maxsize=1024)
 def business_digest(business: str) -> bytes:
     """Return 8 bytes that stand for a business."""
     return hashlib.blake2b(business.encode(), digest_size=8).digest()

@@ -119,9 +119,10 @@ class ClaimStage:
         now_ms = self._clock.now_ms()
         emits: list[Emit] = []
         made: dict[tuple[int, bytes], ClaimEntry] = {}
+        held: dict[tuple[int, bytes], int] = {}
         for work in group:
             if isinstance(work.item, Delivery):
-                emits.extend(self._judge(work, work.item, made, now_ms))
+                emits.extend(self._judge(work, work.item, made, held, now_ms))
             else:
                 emits.append(work.item)  # type: ignore[arg-type]
         if emits:
@@ -132,15 +133,22 @@ class ClaimStage:
         self._done(group, made)
 
     def _judge(
-        self, work: Work, delivery: Delivery, made: dict[tuple[int, bytes], ClaimEntry], now_ms: int
+        self,
+        work: Work,
+        delivery: Delivery,
+        made: dict[tuple[int, bytes], ClaimEntry],
+        held: dict[tuple[int, bytes], int],
+        now_ms: int,
     ) -> list[Emit]:
         owned = work.owned
         key = claim_key(delivery.business, delivery.business_id, delivery.task_id)
         by, business = claimant(delivery.origin), business_digest(delivery.business)
         entry = made.get((owned.number, key)) or owned.claims.get(key)
-        held = owned.claims.held_by(business)
+        if (count := held.get((owned.number, business))) is None:
+            # No claim is kept before the whole group is judged: each of a business would find the same.
+            count = held[owned.number, business] = owned.claims.held_by(business)
         limits = self._limits
-        verdict = judge_claim(entry, by, now_ms // 1000, limits.unique_for_s, held, limits.per_business)
+        verdict = judge_claim(entry, by, now_ms // 1000, limits.unique_for_s, count, limits.per_business)
         self._meter.count("claims", label=verdict.value)
         if verdict is ClaimVerdict.FIRST:
             made[owned.number, key] = ClaimEntry(now_ms // 1000, by, work.content, business, lane_hash(delivery.lane))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class ClaimsOnDisk:
 
     def recover(self, changes: Iterable[tuple[bytes, bytes | None]], applied_offset: int) -> None:
         """Apply records of the changelog in the log's order, and note how far it is applied."""
-        self._apply(list(changes), applied_offset)
+        self._apply(changes, applied_offset)
 
     def held_by(self, business: bytes) -> int:
         """Count the claims of a business, by its digest."""
@@ -70,25 +71,29 @@ class ClaimsOnDisk:
         row = self._db.execute("select value from facts where name = ?", (_APPLIED,)).fetchone()
         return int(row[0]) if row else -1
 
-    def _apply(self, changes: Sequence[tuple[bytes, bytes | None]], applied_offset: int | None) -> None:
+    def _apply(self, changes: Iterable[tuple[bytes, bytes | None]], applied_offset: int | None) -> None:
         if self._closed:
             return
+        # Of several changes of one key the last counts.
+        last = dict(changes)
+        fresh = [(key, value, unpack_claim(value)) for key, value in last.items() if value is not None]
         with self._db:
             self._db.execute("begin immediate")
-            for key, value in changes:
-                self._change(key, value)
+            held = Counter([entry.business for _, _, entry in fresh])
+            held.subtract(self._forget(last))
+            self._db.executemany(
+                "insert into claims values (?, ?, ?, ?)",
+                [(key, value, entry.claimed_s, entry.business) for key, value, entry in fresh],
+            )
+            # Once for a business, not for each of its claims.
+            self._db.executemany(
+                "insert into held values (?, ?) on conflict (business) do update set claims = claims + excluded.claims",
+                held.items(),
+            )
             if applied_offset is not None:
                 self._db.execute("insert or replace into facts values (?, ?)", (_APPLIED, applied_offset))
 
-    def _change(self, key: bytes, value: bytes | None) -> None:
-        row = self._db.execute("delete from claims where key = ? returning business", (key,)).fetchone()
-        if row:
-            self._db.execute("update held set claims = claims - 1 where business = ?", row)
-        if value is None:
-            return
-        entry = unpack_claim(value)
-        self._db.execute("insert into claims values (?, ?, ?, ?)", (key, value, entry.claimed_s, entry.business))
-        self._db.execute(
-            "insert into held values (?, 1) on conflict (business) do update set claims = claims + 1",
-            (entry.business,),
-        )
+    def _forget(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Take claims away, those that are there; return the business of each."""
+        query = "delete from claims where key = ? returning business"
+        return [row[0] for key in keys for row in self._db.execute(query, (key,))]
