@@ -17,6 +17,9 @@ from streamer.wire.unreadable import UnreadableRecord
 
 _DIGITS = re.compile(rb"[0-9]{19,}(?![0-9.eE])")
 _LARGEST = b"%d" % (2**63 - 1)
+#: Makes each digit a zero, so that many in a row are found without an expression, which takes ten times as long.
+_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_MANY_ZEROS = b"0" * 19
 _NESTING = 250
 
 BODY_FIELDS = ("body", "json", "form", "body_base64", "multipart")
@@ -111,6 +114,8 @@ def _json(field: str, content: Any, value: bytes) -> bytes:
 
 
 def _has_long_number(value: bytes) -> bool:
+    if _MANY_ZEROS not in value.translate(_AS_ZEROS):
+        return False
     return any(len(digits) > len(_LARGEST) or digits > _LARGEST for digits in _DIGITS.findall(value))
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
@@ -92,6 +94,19 @@ def test_content(record: dict[str, Any], headers: tuple[tuple[str, str], ...], b
 def test_numbers_that_floats_can_hold_are_sent() -> None:
     """A large float beside a 64-bit number is no rounded number."""
     assert accepted({"json": [6.02e23, 1769851800000000000]}).request.body == b"[6.02e+23,1769851800000000000]"
+
+
+@given(st.integers(-(1 << 70), 1 << 70) | st.integers(-20, 20).map(lambda near: (1 << 63) + near))
+def test_a_whole_number_is_sent_as_it_is_or_not_at_all(number: int) -> None:
+    """Whatever stands around it: what 64 bits hold is sent digit for digit, and what they do not is refused."""
+    written = b'{"url": "%s", "json": {"a": [1769851800000000000, "%d", %d]}}' % (URL.encode(), number, number)
+    outcome = read_request(written, (), DEFAULT_LIMITS, AT_MS)
+    if -(1 << 63) <= number < 1 << 64:
+        assert isinstance(outcome, Accepted)
+        assert b",%d]" % number in outcome.request.body
+    else:
+        assert isinstance(outcome, Refused)
+        assert outcome.field == "json"
 
 
 def test_limits_are_the_operators() -> None:
