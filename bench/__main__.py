@@ -54,7 +54,7 @@ async def _domains(rig: Rig, args: Namespace) -> Parts:
 
 
 async def _table(rig: Rig, args: Namespace) -> Parts:
-    return await recovery.measure(rig, Namespace(sizes=[1_000_000]))
+    return await recovery.measure(rig, Namespace(sizes=[1_000_000], rounds=2))
 
 
 QUESTIONS: dict[str, Callable[[Rig, Namespace], Awaitable[Parts]]] = {

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from bench.cell import Cell
-from bench.publish import open_loop, publish, spread_over, stamped
+from bench.publish import hidden_backlog, open_loop, publish, spread_over, stamped
 from bench.spread import spread
 from bench.watch import Watch
 
@@ -21,15 +21,11 @@ _LOOK_S = 0.02
 
 
 async def from_backlog(cell: Cell, tasks: int, within_s: float = _WITHIN_S) -> Figures:
-    """Let workers that are ready find a whole backlog at one moment; its writing is not measured.
-
-    It is written in a transaction: intake reads what is committed only.
-    """
-    records, hidden = cell.requests(tasks), cell.rig.hidden
+    """Let workers that are ready find a whole backlog at one moment; its writing is not measured."""
+    records = cell.requests(tasks)
     starts = await cell.result_ends()
     await cell.receiver.reset()
-    async with hidden.transaction():
-        await publish(hidden, cell.topic, records)
+    async with hidden_backlog(cell.rig.hidden, cell.topic, records):
         watch = cell.watch()
     await cell.receiver.until(tasks, within_s)
     return await _concluded(cell, watch, starts, tasks)

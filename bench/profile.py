@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.backlog import warm_up
 from bench.cell import Conditions, cell
-from bench.publish import publish
+from bench.publish import hidden_backlog
 from bench.report import RESULTS, ignored
 from bench.rig import Rig
 from bench.run import Part, alone, parser, say
@@ -90,8 +90,8 @@ def main() -> None:
         svg, text, raw = (ignored(RESULTS) / f"{name}.{suffix}" for suffix in ("svg", "txt", "raw"))
         async with cell(rig, Conditions(seed=args.seed)) as made:
             say(f"a backlog of {args.tasks} tasks")
-            async with rig.hidden.transaction():
-                await publish(rig.hidden, made.topic, made.requests(args.tasks))
+            async with hidden_backlog(rig.hidden, made.topic, made.requests(args.tasks)):
+                pass
             await asyncio.sleep(_WARM_S)
             pid = made.crew["worker-0"]
             for form, path in (("flamegraph", svg), ("raw", raw)):

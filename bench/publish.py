@@ -6,7 +6,8 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import count, islice
 from typing import Any
 
@@ -42,6 +43,14 @@ async def publish(producer: AIOKafkaProducer, topic: str, records: Sequence[byte
     for first in range(0, len(records), _AT_ONCE):
         some = records[first : first + _AT_ONCE]
         await asyncio.gather(*[await producer.send(topic, record) for record in some])
+
+
+@asynccontextmanager
+async def hidden_backlog(producer: AIOKafkaProducer, topic: str, records: Sequence[bytes]) -> AsyncIterator[None]:
+    """Write records that appear all at one moment, when the context ends: intake reads what is committed only."""
+    async with producer.transaction():
+        await publish(producer, topic, records)
+        yield
 
 
 async def open_loop(send: Callable[[int], Coroutine[Any, Any, None]], per_s: float, seconds: float) -> int:

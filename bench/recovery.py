@@ -19,18 +19,15 @@ from bench.machine import cpu, peak_rss_mib, rss_mib
 from bench.report import Shown
 from bench.rig import Rig
 from bench.run import Part, alone, parser, say
+from bench.samples import entry_of
 from bench.tables import plain
-from streamer.core.entry import Entry, pack
-from streamer.core.identity import content_hash, task_digest
+from streamer.core.entry import pack
 from streamer.core.lifecycle import State
-from streamer.core.partitioning import lane_hash
 from tests.support.installation import Installation
 from tests.support.worker import worker_process
 
-DAY_S = 86_400
 _MIB = 1024 * 1024
 _READY_S = 180.0
-_LANES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,8 @@ async def measure(rig: Rig, args: argparse.Namespace) -> dict[str, Part]:
         async with installation(rig, Conditions()) as (place, _):
             say(f"a table of {size} tasks")
             await _fill(rig.producer, place, size)
-            starts.append(await _start(place, size))
+            # What others do on the machine only adds.
+            starts.append(min([await _start(place, size) for _ in range(args.rounds)], key=lambda one: one.ready_s))
     empty, *others = starts
     rows = [_row(start, empty) for start in others]
     table = plain(
@@ -60,7 +58,7 @@ async def measure(rig: Rig, args: argparse.Namespace) -> dict[str, Part]:
         [tuple(row.values()) for row in rows],
     )
     told = Shown(f"a worker without a table is ready after {empty.ready_s:.1f} s and holds {empty.rss_mib:.0f} MiB")
-    return {"table": Part([table], {"empty_ready_s": empty.ready_s, "sizes": rows}, [told])}
+    return {"table": Part([table], {"empty_ready_s": round(empty.ready_s, 2), "sizes": rows}, [told])}
 
 
 def _row(start: Start, empty: Start) -> dict[str, Any]:
@@ -98,27 +96,15 @@ async def _fill(producer: AIOKafkaProducer, place: Installation, entries: int) -
 
 
 def _changes(numbers: range, partition: int) -> Iterator[tuple[bytes, bytes]]:
-    now_s = int(time.time())
     for number in numbers:
-        entry = Entry(
-            generation=1,
-            epoch=1,
-            attempt=1,
-            state=State.RETRYING,
-            flags=0,
-            updated_s=now_s,
-            due_s=now_s + DAY_S,
-            content=content_hash(b"%d" % number),
-            lane=lane_hash(f"domain-{number % _LANES}.example"),
-            request_partition=partition,
-            request_offset=number,
-        )
-        yield task_digest(f"tsk_{number}"), pack(entry)
+        key, entry = entry_of(number, partition, State.RETRYING)
+        yield key, pack(entry)
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
     """Add how much of everything."""
     flags.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="tasks in the table")
+    flags.add_argument("--rounds", type=int, default=2, help="starts on each, of which the best counts")
 
 
 def main() -> None:

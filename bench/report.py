@@ -48,7 +48,8 @@ def machine_line(machine: Mapping[str, Any], others_cores: float) -> str:
 def verdict(shown: Sequence[Shown]) -> int:
     """Say how many promises are not kept; return 1 if any, else 0."""
     short = sum(each.holds is False for each in shown)
-    print(f"{short} of {sum(each.holds is not None for each in shown)} fall short" if short else "all hold")
+    if promised := sum(each.holds is not None for each in shown):
+        print(f"{short} of {promised} fall short" if short else "all hold")
     return 1 if short else 0
 
 

@@ -80,4 +80,4 @@ def alone(module: str, args: argparse.Namespace, measure: Callable[[Rig], Awaita
     print(
         f"{machine_line(machine, others_cores)}; load {load_1m} before; Kafka {machine['kafka']}, Python {machine['python']}"
     )
-    sys.exit(verdict(shown) if shown else 0)
+    sys.exit(verdict(shown))
