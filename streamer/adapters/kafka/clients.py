@@ -12,6 +12,8 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from streamer.adapters.kafka.fused_schemas import fuse
+
 CLIENT_ID = "streamer"
 PROBE_TIMEOUT_MS = 10_000
 
@@ -42,7 +44,11 @@ def client_options(
     password: str | None = None,
     cafile: Path | None = None,
 ) -> dict[str, Any]:
-    """Return the keyword arguments that every aiokafka client takes: the cluster, who we are, whom we trust."""
+    """Return the keyword arguments that every aiokafka client takes: the cluster, who we are, whom we trust.
+
+    Who reaches a cluster starts here, so here the library is made faster too.
+    """
+    fuse()
     options: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in bootstrap_servers.split(",") if server.strip()],
         "client_id": CLIENT_ID,
