@@ -34,7 +34,7 @@ class RunningKafka:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
     """Start the broker once, on an empty data directory, when the first test asks for it."""
-    with EmbeddedBroker(BrokerOptions(tmp_path_factory.mktemp("kafka"))) as broker:
+    with EmbeddedBroker(BrokerOptions(tmp_path_factory.mktemp("kafka"), short_lived=True)) as broker:
         yield RunningKafka(broker)
 
 

@@ -17,7 +17,8 @@ class BrokerOptions:
     """How to run the embedded broker. A port of None is picked among the free ones, and kept for restarts.
 
     `overrides` are lines of `server.properties` that win over ours. `mirror` is the base URL of a Maven
-    repository.
+    repository. A `short_lived` broker starts with two thirds of the CPU, and its first 50,000 records cost half; later
+    ones cost a third more.
     """
 
     data_dir: Path
@@ -30,6 +31,7 @@ class BrokerOptions:
     mirror: str | None = None
     start_timeout_s: float = 60.0
     min_free_mib: int = 256
+    short_lived: bool = False
     overrides: Mapping[str, str] = field(default_factory=dict)
 
 

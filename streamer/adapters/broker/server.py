@@ -16,6 +16,8 @@ from streamer.adapters.broker.storage import Storage
 STOP_TIMEOUT_S = 15.0
 PROBE_INTERVAL_S = 0.05
 PORT_TRIES = 3
+#: Java's first compiler alone: the second one pays only for a process that runs for long.
+COMPILE_LIGHTLY = "-XX:TieredStopAtLevel=1"
 
 
 class EmbeddedBroker:
@@ -143,8 +145,10 @@ class EmbeddedBroker:
             raise errors.PortTaken(controller_port, "--controller-port")
         text = server_properties(self._options, self._storage.log_dir, port, controller_port)
         self._storage.write(text, LOG4J_PROPERTIES)
-        self._storage.format(command)
-        child = Child([*command, "kafka.Kafka", str(self._storage.server_properties)], self._storage.log_file)
+        light = [command[0], COMPILE_LIGHTLY, *command[1:]]
+        self._storage.format(light)
+        lasting = light if self._options.short_lived else command
+        child = Child([*lasting, "kafka.Kafka", str(self._storage.server_properties)], self._storage.log_file)
         self._child = child
         child.start()
         self._await_service(child, port)

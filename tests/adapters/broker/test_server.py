@@ -23,7 +23,8 @@ from streamer.adapters.broker.errors import (
     DiskFull,
     PortTaken,
 )
-from streamer.adapters.broker.server import EmbeddedBroker
+from streamer.adapters.broker.server import COMPILE_LIGHTLY, EmbeddedBroker
+from tests.support.broker import RunningKafka
 
 pytestmark = pytest.mark.broker
 
@@ -82,6 +83,12 @@ def test_records_outlive_a_kill(broker: EmbeddedBroker) -> None:
     assert (broker.bootstrap, broker.failure()) == (address, None)
     assert asyncio.run(write(address, [b"c"])) == cluster
     assert asyncio.run(read(address, 3)) == [b"a", b"b", b"c"]
+
+
+def test_only_a_short_lived_broker_is_compiled_lightly(broker: EmbeddedBroker, kafka: RunningKafka) -> None:
+    """The tests' own broker starts with less; one that may run for weeks has all of Java's compilers."""
+    told = [Path(f"/proc/{each.pid}/cmdline").read_text().split("\0") for each in (broker, kafka.broker)]
+    assert [COMPILE_LIGHTLY in each for each in told] == [False, True]
 
 
 def test_a_data_directory_has_one_broker(broker: EmbeddedBroker) -> None:

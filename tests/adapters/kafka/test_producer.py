@@ -49,7 +49,7 @@ async def producer(kafka: RunningKafka) -> AsyncIterator[DurableProducer]:
 @pytest.fixture(scope="module")
 def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
     """A broker that these tests may stop and kill."""
-    with EmbeddedBroker(BrokerOptions(tmp_path_factory.mktemp("own-kafka"))) as broker:
+    with EmbeddedBroker(BrokerOptions(tmp_path_factory.mktemp("own-kafka"), short_lived=True)) as broker:
         yield broker
 
 
