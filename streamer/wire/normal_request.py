@@ -29,6 +29,7 @@ from streamer.wire.unreadable import UnreadableRecord
 _METHOD, _PRIORITY = "POST", 5
 _METHODS = frozenset(METHODS)
 _WAIT = range(1 << 53)
+_LONGEST_KNOWN = 16 * 1024
 RETRY_FORM = "r must be [intervals, backoff, attempts, retry codes, fatal codes], each of them or null"
 
 
@@ -76,7 +77,7 @@ def take_request(found: DeliveryFields) -> Request:
         found.headers,
         _body(found.text, found.encoded),
         found.timeout_ms,
-        _policy(bytes(found.retry)),
+        _retry(bytes(found.retry)),
         _codes("sc", found.success_codes),
         found.expires_at_ms,
         found.priority,
@@ -124,7 +125,10 @@ def _policy_text(policy: RetryPolicy) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps((policy.intervals_ms, growth, policy.max_attempts, *codes)))
 
 
-@lru_cache(maxsize=1024)
+def _retry(text: bytes) -> RetryPolicy:
+    return _known_policy(text) if len(text) <= _LONGEST_KNOWN else _policy(text)
+
+
 def _policy(text: bytes) -> RetryPolicy:
     raw = orjson.loads(text)
     if type(raw) is not list or len(raw) != 5:
@@ -141,6 +145,10 @@ def _policy(text: bytes) -> RetryPolicy:
         retry_codes=_policy_codes(retry_codes),
         fatal_codes=_policy_codes(fatal_codes),
     )
+
+
+# Equal ones become one object here too. A text of a record's size would stay in memory for nothing.
+_known_policy = lru_cache(maxsize=1024)(_policy)
 
 
 def _policy_codes(raw: Any) -> Codes | None:

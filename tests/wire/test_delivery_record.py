@@ -39,6 +39,14 @@ def test_equal_policies_are_one_object() -> None:
     assert first.request.retry is second.request.retry
 
 
+def test_a_policy_as_long_as_a_record_is_not_remembered() -> None:
+    """It is read as any other, and what it was read from does not stay in memory."""
+    value = encode_delivery(DELIVERY).replace(b'"r":[', b'"r":[' + b" " * 20_000)
+    first, second = decode_delivery(value), decode_delivery(value)
+    assert first == second == DELIVERY
+    assert first.request.retry is not second.request.retry
+
+
 @pytest.mark.parametrize("byte", [b"\x00", b'"', b"\n", b"\xff", b"a"])
 def test_a_body_never_doubles(byte: bytes) -> None:
     """Whatever a body of 100 kB is made of, its record is at most base64's third longer."""
