@@ -11,6 +11,8 @@ from streamer.core.outcome import Response
 _GZIP, _ZLIB, _BARE = 31, 15, -15
 #: So few bytes are read to their end whatever they may unpack to.
 SMALL_BYTES = 4 * 1024
+_CONTENT_ENCODING = "content-encoding"
+_LENGTH = len(_CONTENT_ENCODING)
 _WINDOWS = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (_ZLIB, _BARE)}
 
 
@@ -63,7 +65,14 @@ class Fill:
 
 def _coding(headers: Sequence[tuple[str, str]]) -> str | None:
     """Return what the body came in: one coding, or several, which no table knows."""
-    named = [value.strip(" \t").lower() for name, value in headers if name.lower() == "content-encoding"]
+    # The length first: this is asked of every header of nearly every answer, few of which come packed.
+    named = [
+        value.strip(" \t").lower()
+        for name, value in headers
+        if len(name) == _LENGTH and name.lower() == _CONTENT_ENCODING
+    ]
+    if not named:
+        return None
     codings = [coding for coding in named if coding not in ("", "identity")]
     return ", ".join(codings) if codings else None
 

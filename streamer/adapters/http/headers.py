@@ -76,23 +76,23 @@ _WITH_CONTENT = ("POST", "PUT", "PATCH")
 def outgoing_headers(delivery: Delivery, now_ms: int, user_agent: str) -> list[tuple[str, str]]:
     """Return the headers to send, the caller's first and in their order, without what needs a secret."""
     request = delivery.request
-    name = webhook_id(delivery)
-    headers = list(request.headers)
-    given = {name.lower() for name, _ in headers}
-    headers += (
+    task, name, attempt = delivery.task_id, webhook_id(delivery), str(delivery.attempt)
+    given = {own.lower() for own, _ in request.headers}
+    headers = [
+        *request.headers,
         (WEBHOOK_ID, name),
         (WEBHOOK_TIMESTAMP, str(now_ms // 1000)),
-        (ATTEMPT, str(delivery.attempt)),
-        (TASK, delivery.task_id),
+        (ATTEMPT, attempt),
+        (TASK, task),
         (BUSINESS, delivery.business),
-    )
+    ]
     business_id = delivery.business_id
     if business_id is not None and is_header_value(business_id) and len(business_id) <= MAX_VALUE_BYTES:
         headers.append((BUSINESS_ID, business_id))
     if "idempotency-key" not in given:
         headers.append((IDEMPOTENCY_KEY, name))
     if "x-request-id" not in given:
-        headers.append((REQUEST_ID, f"{delivery.task_id}.{delivery.generation}.{delivery.attempt}"))
+        headers.append((REQUEST_ID, f"{task}.{delivery.generation}.{attempt}"))
     if "user-agent" not in given:
         headers.append((USER_AGENT, user_agent))
     if "traceparent" not in given:
