@@ -39,7 +39,7 @@ class Share:
 
 
 def shares(stacks: Iterable[str]) -> list[Share]:
-    """Return functions by their own share, from folded stacks: frames with ; between them, outermost first, then a count."""
+    """Return functions by their whole share, from folded stacks: frames with ; between them, outermost first, then a count."""
     own: Counter[str] = Counter()
     total: Counter[str] = Counter()
     samples = 0

@@ -105,6 +105,21 @@ def test_what_is_promised_is_judged_where_it_was_measured() -> None:
     assert promised({}) == []
 
 
+def test_growth_and_calls_in_flight_are_judged_too() -> None:
+    """Memory in MB, CPU in percent of a core; the largest table counts."""
+    held = {"worker-0": {"now": 100.0, "peak": 190.0}, "broker": {"now": 900.0, "peak": 900.0}}
+    in_flight = {"memory_mib": held, "cores": {"worker": 0.4}, "gap_ms": {"mean": 19.0, "p99": 101.0}, "beyond_one": 0}
+    parts = {
+        "seeds": Part([], in_flight),
+        "domains": Part([], {"10 domains": delivered(2_000), "10000 domains": delivered(1_700)}),
+        "table": Part([], {"sizes": [{"recovery_s": 31.0}, {"recovery_s": 29.0}]}),
+    }
+    shown = promised(parts)
+    assert [each.holds for each in shown] == [True, True, True, False, True, True, True]
+    assert "199 MB" in shown[0].text
+    assert "40 %" in shown[1].text
+
+
 def test_the_last_line_of_the_perf_test_is_the_sum() -> None:
     """Lines of intervals come before it."""
     out = (
