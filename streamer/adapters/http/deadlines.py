@@ -35,17 +35,9 @@ class Deadlines:
             loop = self._loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         assert task is not None
-        return Deadline(self, task, loop.time() + seconds)
-
-    def enter(self, call: Deadline) -> None:
-        """Watch a call."""
-        self._calls.add(call)
-        if self._timer is None and self._loop is not None:
-            self._timer = self._loop.call_later(_TICK_S, self._tick)
-
-    def leave(self, call: Deadline) -> None:
-        """Watch a call no more."""
-        self._calls.discard(call)
+        if self._timer is None:
+            self._timer = loop.call_later(_TICK_S, self._tick)
+        return Deadline(self._calls, task, loop.time() + seconds)
 
     def close(self) -> None:
         """Stop the timer."""
@@ -64,11 +56,11 @@ class Deadlines:
 class Deadline:
     """One call under watch; it tells its own cancellation from others' as ``asyncio.timeout`` does."""
 
-    __slots__ = ("_cancelling", "_deadlines", "_expired", "_task", "at_s")
+    __slots__ = ("_calls", "_cancelling", "_expired", "_task", "at_s")
 
-    def __init__(self, deadlines: Deadlines, task: asyncio.Task[Any], at_s: float) -> None:
-        """Begin now, for the task whose call it is; ``at_s`` is by the loop's clock."""
-        self._deadlines = deadlines
+    def __init__(self, calls: set[Deadline], task: asyncio.Task[Any], at_s: float) -> None:
+        """Begin now, for the task whose call it is; ``calls`` are those that are looked at, ``at_s`` by the loop's clock."""
+        self._calls = calls
         self._task = task
         self._cancelling = task.cancelling()
         self._expired = False
@@ -81,12 +73,12 @@ class Deadline:
             self._task.cancel()
 
     def __enter__(self) -> Deadline:
-        self._deadlines.enter(self)
+        self._calls.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._deadlines.leave(self)
+        self._calls.discard(self)
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
