@@ -18,8 +18,8 @@ from streamer.adapters.http.pyreqwest_client.failures import failure_of
 from streamer.adapters.http.pyreqwest_client.paced import PacedCall, TooSlow
 from streamer.core.outcome import ErrorType, Failure, Response
 
-#: Nothing of a body is read before it is asked for: the library does not know yet how large it is. With 4 KiB, 200 bombs at
-#: once cost some 16 MiB more (`make bench-bombs`), and a small answer less than 1 µs less.
+#: Nothing of a body is read before it is asked for: how large it is, the library does not know yet. With 4 KiB, 200 gzip bombs
+#: at once took 14 MiB more in the mean, and a small answer less than 1 µs less.
 _AHEAD_BYTES = 0
 
 
