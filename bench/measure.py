@@ -31,16 +31,24 @@ async def from_backlog(cell: Cell, tasks: int, within_s: float = _WITHIN_S) -> F
     return await _concluded(cell, watch, starts, tasks)
 
 
-async def at_once(cell: Cell, tasks: int, lead: int = LEAD, within_s: float = _WITHIN_S) -> Figures:
-    """Publish and deliver at the same time; the publisher is never more than ``lead`` tasks ahead."""
+async def at_once(
+    cell: Cell, tasks: int, lead: int = LEAD, within_s: float = _WITHIN_S, gaps_after: int = 0
+) -> Figures:
+    """Publish and deliver at the same time; the publisher is never more than ``lead`` tasks ahead.
+
+    Of the first ``gaps_after`` tasks it is not told how long slots stood empty.
+    """
     records = cell.requests(tasks)
     starts = await cell.result_ends()
     await cell.receiver.reset()
     watch, begun_ns = cell.watch(), time.monotonic_ns()
     size = min(BATCH, max(1, lead // 2))
     for first in range(0, tasks, size):
-        while first + size - (await cell.receiver.stats())["tasks"] > lead:  # noqa: ASYNC110 - another process's count
+        while first + size - (arrived := (await cell.receiver.stats())["tasks"]) > lead:  # noqa: ASYNC110 - another process's count
             await asyncio.sleep(_LOOK_S)
+        if 0 < gaps_after <= arrived:
+            await cell.receiver.forget_gaps()
+            gaps_after = 0
         await publish(cell.rig.producer, cell.topic, records[first : first + size])
     await cell.receiver.until(tasks, within_s)
     return await _concluded(cell, watch, starts, tasks, begun_ns)

@@ -153,6 +153,8 @@ class Desk(asyncio.Protocol):
         body = json.dumps(self._tally.told(path)).encode()
         if path == b"/reset":
             self._tally.reset()
+        elif path == b"/forget-gaps":
+            self._tally.gaps_ns.clear()
         self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
 
 

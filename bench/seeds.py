@@ -21,15 +21,16 @@ IN_FLIGHT = DOMAINS * PER_DOMAIN
 _TAKES_MS = 1_000.0
 #: Two seconds of work wait: less, and slots would stand empty for want of work; more than five, and tasks are put off.
 LEAD = 3 * IN_FLIGHT
+_WARM_S = 10.0
 
 
 async def measure(rig: Rig, args: argparse.Namespace) -> dict[str, Part]:
-    """Let the worker open its connections first, then measure."""
+    """Measure; how long slots stand empty is told once calls that all began together have spread over their second."""
     async with cell(rig, Conditions(DOMAINS, _TAKES_MS, seed=args.seed)) as made:
-        say("warming up: every connection is made")
-        await at_once(made, 2 * IN_FLIGHT, LEAD)
-        say(f"{IN_FLIGHT} in flight for {args.seconds:g} s")
-        figures = await at_once(made, round(args.seconds * 1000 / _TAKES_MS * IN_FLIGHT), LEAD)
+        say(f"{IN_FLIGHT} in flight for {_WARM_S + args.seconds:g} s")
+        warm = round(_WARM_S * 1000 / _TAKES_MS * IN_FLIGHT)
+        tasks = warm + round(args.seconds * 1000 / _TAKES_MS * IN_FLIGHT)
+        figures = await at_once(made, tasks, LEAD, gaps_after=warm)
     return {"seeds": Part([*_tables(figures)], figures)}
 
 

@@ -40,6 +40,10 @@ class Receiver:
         """Begin to count again."""
         await self._desk.get("/reset")
 
+    async def forget_gaps(self) -> None:
+        """Count on, but for how long slots stood empty up to now."""
+        await self._desk.get("/forget-gaps")
+
     async def until(self, tasks: int, within_s: float) -> None:
         """Return once so many tasks have been called; TimeoutError tells how many have."""
         found = 0

@@ -22,6 +22,7 @@ from streamer.adapters.kafka import positions
 from streamer.adapters.kafka import topics as kafka_topics
 from streamer.adapters.kafka.clients import client_options, cluster_id
 from streamer.adapters.kafka.instance_lock import InstanceTaken
+from streamer.adapters.open_files import allow_open_files
 from streamer.bootstrap.plan import Groups, Plan
 from streamer.bootstrap.secrets import SealingKeys
 from streamer.bootstrap.worker import make_worker
@@ -34,6 +35,8 @@ from streamer.settings.model import Settings
 log = logging.getLogger(__name__)
 
 _STOP_S = 20.0
+#: Open beside calls and idle connections: brokers, claims of the partitions, logs.
+_OTHER_FILES = 1_000
 
 
 def worker(
@@ -67,6 +70,7 @@ async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
     stop = _stop_on_signals()
     topics, options = topics_of(settings), client_options(**kafka_options(settings))
     await _check(settings, options)
+    _allow_open_files(settings)
     try:
         plan = Plan(settings, topics, limits_of(settings), options, await cluster_id(options), name)
         made = make_worker(plan)
@@ -111,6 +115,16 @@ async def _check(settings: Settings, options: dict[str, Any]) -> None:
         fail(
             f"{', '.join(unread)}: holds records, and group {settings.kafka.group!r} has never read it. "
             "Start once with --from earliest to deliver them, or --from latest to leave them"
+        )
+
+
+def _allow_open_files(settings: Settings) -> None:
+    wanted = settings.worker.max_in_flight + settings.http.idle_total + _OTHER_FILES
+    if (allowed := allow_open_files(wanted)) < wanted:
+        log.warning(
+            "this process may have %s files and sockets open, and may need %s: raise the system's limit (ulimit -n, "
+            "LimitNOFILE=), or lower worker.max_in_flight or http.idle_total",
+            *(allowed, wanted),
         )
 
 
