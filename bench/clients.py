@@ -28,7 +28,7 @@ _BODY = b"x" * 300
 
 async def _run(count: int, concurrency: int, rounds: int) -> None:
     receiver = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.receiver", "--ports", "1"),
+        *(sys.executable, "-m", "bench.receiver"),
         stdout=asyncio.subprocess.PIPE,
     )
     assert receiver.stdout is not None

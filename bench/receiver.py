@@ -1,7 +1,8 @@
 """A receiver that is never the bottleneck: answers 200, counts tasks and calls, and notes how long records took to arrive.
 
-``python -m bench.receiver --ports 8 --delay-ms 20`` prints its ports as JSON and ends on SIGTERM. Each port is a domain of
-its own to Streamer, on the address that ``address_of`` tells. ``GET /stats`` on the last one tells what came since ``GET /reset``.
+``python -m bench.receiver --delay-ms 20`` prints two ports as JSON and ends on SIGTERM. The first takes calls on every address of
+the loopback device, each a domain of its own to Streamer: one socket listens for ten thousand of them. On the second, ``GET
+/stats`` tells what came since ``GET /reset``.
 """
 
 from __future__ import annotations
@@ -11,21 +12,24 @@ import asyncio
 import json
 import re
 import signal
+import socket
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any, cast
 
 import uvloop
 
 #: When the record was produced, by the monotonic clock, which all processes of a machine share.
 SENT_AT = "x-bench-sent-ns"
-#: So many domains share an address: all on one would leave no ports for those who call.
-PORTS_PER_ADDRESS = 1_000
+_LOOPBACK = b"lo"
+_BACKLOG = 1_024
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _SENT_AT = re.compile(rb"\r\n" + SENT_AT.encode() + rb": *(\d+)", re.IGNORECASE)
 _TASK = re.compile(rb"\r\nwebhook-id: *([^\r]+)", re.IGNORECASE)
+_FIRST = ip_address("127.0.0.1")
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 _SHOWN = ("calls", "connections", "first_ns", "last_ns", "in_flight", "most_in_flight")
 
@@ -99,17 +103,18 @@ class Slots:
 class Target(asyncio.Protocol):
     """One connection to a port that is called; reads just enough of HTTP to answer in time."""
 
-    def __init__(self, tally: Tally, slots: Slots, delay_s: float) -> None:
-        """Wrap the counts that all connections share, and the domain's slots."""
+    def __init__(self, tally: Tally, slots: Callable[[str], Slots], delay_s: float) -> None:
+        """Wrap the counts that all connections share, and who knows the slots of an address."""
         self._tally = tally
-        self._slots = slots
+        self._slots_of = slots
         self._delay_s = delay_s
         self._buffer = b""
         tally.connections += 1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport, and learn which domain is called."""
         self._transport = cast("asyncio.Transport", transport)
+        self._slots = self._slots_of(transport.get_extra_info("sockname")[0])
 
     def data_received(self, data: bytes) -> None:
         """Answer every whole request, at once or after the delay."""
@@ -159,38 +164,36 @@ class Desk(asyncio.Protocol):
 
 
 def address_of(domain: int) -> str:
-    """Return the address on which a domain listens."""
-    return f"127.0.0.{1 + domain // PORTS_PER_ADDRESS}"
+    """Return the address of a domain, one of 127.0.0.1 to 127.255.255.254."""
+    return str(_FIRST + domain)
 
 
-async def _listen(make: Callable[[], asyncio.Protocol], address: str) -> int:
-    server = await asyncio.get_running_loop().create_server(make, address, 0, backlog=1024)
-    port: int = server.sockets[0].getsockname()[1]
+async def _listen(make: Callable[[], asyncio.Protocol]) -> int:
+    """Listen on every address of the loopback device, which nothing beyond this machine can reach."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, _LOOPBACK)
+    listening.bind(("", 0))
+    await asyncio.get_running_loop().create_server(make, sock=listening, backlog=_BACKLOG)
+    port: int = listening.getsockname()[1]
     return port
 
 
-def _targets(tally: Tally, delay_s: float) -> Callable[[], Target]:
-    slots = Slots(tally)
-    return lambda: Target(tally, slots, delay_s)
-
-
-async def _serve(domains: int, delay_s: float) -> None:
+async def _serve(delay_s: float) -> None:
     stopped, loop, tally = asyncio.Event(), asyncio.get_running_loop(), Tally()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
-    ports = [await _listen(_targets(tally, delay_s), address_of(number)) for number in range(domains)]
-    ports.append(await _listen(lambda: Desk(tally), address_of(0)))
-    print(json.dumps(ports), flush=True)
+    domains: dict[str, Slots] = defaultdict(lambda: Slots(tally))
+    calls = await _listen(lambda: Target(tally, domains.__getitem__, delay_s))
+    print(json.dumps([calls, await _listen(lambda: Desk(tally))]), flush=True)
     await stopped.wait()
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(description="A receiver for the benchmark.")
-    parser.add_argument("--ports", type=int, default=8)
     parser.add_argument("--delay-ms", type=float, default=0.0, help="from a call to its answer")
     args = parser.parse_args()
-    uvloop.run(_serve(args.ports, args.delay_ms / 1000))
+    uvloop.run(_serve(args.delay_ms / 1000))
 
 
 if __name__ == "__main__":

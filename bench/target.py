@@ -16,20 +16,18 @@ from bench.receiver import address_of
 from tests.support.installation import ROOT, environment
 
 _LOOK_S = 0.05
-#: Ten thousand ports are one line.
-_LINE_BYTES = 1 << 20
 _ANSWER_S = 30.0
 
 
 class Receiver:
     """The receiver's process: the base URL of each domain, and its figures."""
 
-    def __init__(self, pid: int, ports: Sequence[int]) -> None:
-        """Wrap a process that has told its ports, the last one for figures."""
+    def __init__(self, pid: int, ports: Sequence[int], domains: int) -> None:
+        """Wrap a process that has told its ports, for calls and for figures."""
         self.pid = pid
-        self.urls = [f"http://{address_of(number)}:{port}" for number, port in enumerate(ports[:-1])]
-        desk = f"http://{address_of(0)}:{ports[-1]}"
-        self._desk = httpx.AsyncClient(base_url=desk, trust_env=False, timeout=_ANSWER_S)
+        calls, desk = ports
+        self.urls = [f"http://{address_of(number)}:{calls}" for number in range(domains)]
+        self._desk = httpx.AsyncClient(base_url=f"http://127.0.0.1:{desk}", trust_env=False, timeout=_ANSWER_S)
 
     async def stats(self, *, every: bool = False) -> dict[str, Any]:
         """Return what came since the last reset; ``every`` latency and gap with it, in ns."""
@@ -63,14 +61,13 @@ class Receiver:
 async def receiving(domains: int, delay_ms: float = 0.0) -> AsyncIterator[Receiver]:
     """Run a receiver of so many domains; it has ended when the context does."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.receiver", "--ports", str(domains), "--delay-ms", str(delay_ms)),
+        *(sys.executable, "-m", "bench.receiver", "--delay-ms", str(delay_ms)),
         cwd=ROOT,
         env=environment(),
         stdout=asyncio.subprocess.PIPE,
-        limit=_LINE_BYTES,
     )
     assert process.stdout is not None
-    receiver = Receiver(process.pid, json.loads(await process.stdout.readline()))
+    receiver = Receiver(process.pid, json.loads(await process.stdout.readline()), domains)
     try:
         yield receiver
     finally:
