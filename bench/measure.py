@@ -14,6 +14,7 @@ from bench.watch import Watch
 Figures = dict[str, Any]
 #: How far who publishes is ahead of what has arrived, and how much it writes at a time.
 LEAD, BATCH = 2_000, 250
+_EASED = 10
 #: A commit interval, and then some: what follows the last call belongs to its cost.
 _SETTLE_S = 1.0
 _WITHIN_S = 300.0
@@ -32,18 +33,22 @@ async def from_backlog(cell: Cell, tasks: int, within_s: float = _WITHIN_S) -> F
 
 
 async def at_once(
-    cell: Cell, tasks: int, lead: int = LEAD, within_s: float = _WITHIN_S, gaps_after: int = 0
+    cell: Cell, tasks: int, lead: int = LEAD, within_s: float = _WITHIN_S, eased: int = 0, gaps_after: int = 0
 ) -> Figures:
     """Publish and deliver at the same time; the publisher is never more than ``lead`` tasks ahead.
 
-    Of the first ``gaps_after`` tasks it is not told how long slots stood empty.
+    The first ``eased`` tasks are written evenly over a second, and of the first ``gaps_after`` it is not told how long slots
+    stood empty.
     """
     records = cell.requests(tasks)
     starts = await cell.result_ends()
     await cell.receiver.reset()
     watch, begun_ns = cell.watch(), time.monotonic_ns()
+    for first in range(0, eased, _EASED):
+        await publish(cell.rig.producer, cell.topic, records[first : first + _EASED])
+        await asyncio.sleep(max(0.0, begun_ns / 1e9 + (first + _EASED) / eased - time.monotonic()))
     size = min(BATCH, max(1, lead // 2))
-    for first in range(0, tasks, size):
+    for first in range(eased, tasks, size):
         while first + size - (arrived := (await cell.receiver.stats())["tasks"]) > lead:  # noqa: ASYNC110 - another process's count
             await asyncio.sleep(_LOOK_S)
         if 0 < gaps_after <= arrived:

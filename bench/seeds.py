@@ -25,12 +25,15 @@ _WARM_S = 10.0
 
 
 async def measure(rig: Rig, args: argparse.Namespace) -> dict[str, Part]:
-    """Measure; how long slots stand empty is told once calls that all began together have spread over their second."""
+    """Measure; the slots begin evenly over their second.
+
+    Began they all at once, their answers would for ever come at once: what is measured then is a queue of a thousand.
+    """
     async with cell(rig, Conditions(DOMAINS, _TAKES_MS, seed=args.seed)) as made:
         say(f"{IN_FLIGHT} in flight for {_WARM_S + args.seconds:g} s")
         warm = round(_WARM_S * 1000 / _TAKES_MS * IN_FLIGHT)
         tasks = warm + round(args.seconds * 1000 / _TAKES_MS * IN_FLIGHT)
-        figures = await at_once(made, tasks, LEAD, gaps_after=warm)
+        figures = await at_once(made, tasks, LEAD, eased=IN_FLIGHT, gaps_after=warm)
     return {"seeds": Part([*_tables(figures)], figures)}
 
 

@@ -181,8 +181,9 @@ def _spare_the_collector() -> None:
     """Keep Python's collector from walking what was imported, some 107,000 objects, again and again.
 
     While work came in, a full collection stopped the worker for 76-128 ms about once a second; without those that were
-    there at the start there was none.
+    there at the start there was none. With 10,000 domains in turn some 130 objects a task live on until it is settled, and
+    to look at them after every 10,000 cost 48 µs a task; after every 50,000, 12 µs.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 10)
+    gc.set_threshold(50_000, 20, 10)

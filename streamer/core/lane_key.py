@@ -44,7 +44,7 @@ def lane_key(url: str) -> str:
     return _key(*start.groups())
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def _key(scheme: str, authority: str) -> str:
     usual_port = _DEFAULT_PORT[scheme.lower()]
     if not authority:

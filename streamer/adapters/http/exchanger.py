@@ -19,9 +19,9 @@ from streamer.core.outcome import ErrorType, Failure, Response
 _GRACE_S = 1.0
 _UNREACHED = (ErrorType.CONNECT, ErrorType.CONNECT_TIMEOUT)
 _HTTP2 = "HTTP/2.0"
-#: So many readings of URLs are kept, none of a longer URL: a producer's tasks go to few of them.
-_REMEMBERED = 1024
-_LONGEST = 1024
+#: So many readings of URLs are kept, none of a longer URL: most tasks go to some thousands of them, at most.
+_REMEMBERED = 16_384
+_LONGEST = 256
 
 #: How an exchange ended, and the address that was called.
 End = tuple[Response | Failure, str | None]

@@ -31,6 +31,10 @@ class Caller(Struct, frozen=True, gc=False):
     shows_credentials: bool = False
 
 
+#: A host that is forgotten is looked up within a call: what is known of it is small beside its client, and kept for longer.
+_LEAST_NAMES, _NAMES_PER_CLIENT = 4_096, 2
+
+
 class Routes:
     """Leads calls to judged addresses, and to no others."""
 
@@ -50,7 +54,8 @@ class Routes:
         self._policy = policy
         self._options = options
         self._system = SystemLookUp()
-        self._names = Names(policy, clock, None if options.proxy else look_up or self._system, name_ttl_ms)
+        names = max(_LEAST_NAMES, _NAMES_PER_CLIENT * client_limit)
+        self._names = Names(policy, clock, None if options.proxy else look_up or self._system, name_ttl_ms, names)
         self._clients = Clients(library, options, client_limit)
 
     def at_once(self, target: Target, caller: Caller) -> Pinned | Failure | None:
