@@ -81,6 +81,7 @@ async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
 
     def ready() -> None:
         _spare_the_collector()
+        _share_the_interpreter()
         if as_json:
             print_json({"event": "worker.ready", "pid": os.getpid(), "name": name})
         else:
@@ -175,6 +176,15 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> int:
             elif child.returncode is None:
                 child.terminate()
     return max((abs(code) for code in codes), default=0)
+
+
+def _share_the_interpreter() -> None:
+    """Let the thread that makes the calls have the interpreter after half a millisecond, not after Python's usual five.
+
+    It needs it for each answer. While the loop was busy it had it every 5 ms only, and calls that were ready to be sent
+    waited behind it: of 1,000 in flight some 250 that were begun within 25 ms went out together 150 ms later.
+    """
+    sys.setswitchinterval(0.0005)
 
 
 def _spare_the_collector() -> None:
