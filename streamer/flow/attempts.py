@@ -22,6 +22,7 @@ from streamer.flow import steps
 from streamer.flow.advice import Advice
 from streamer.flow.gate import Gate
 from streamer.flow.owned import Work
+from streamer.flow.turnstile import Turnstile
 from streamer.ports import Clock, Entropy, Meter, Sender
 
 #: Answers whose Retry-After pauses the lane (RFC 9110 §10.2.3, RFC 6585 §4).
@@ -59,6 +60,7 @@ class Attempts:
         self._fault = fault
         self._now = now
         self._advice = advice
+        self._turnstile = Turnstile()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running = 0
         self.quiet = asyncio.Event()
@@ -97,7 +99,10 @@ class Attempts:
                 self._meter.observe("due_lateness_seconds", late_ms / 1000)
             # Asked before the call, as the sender asks: an answer is read by the policies that its call was sent under.
             how = self._policies().how(delivery.lane, delivery.business, delivery.request.policy)
-            self._came(grant, gate, delivery, how, await self._sender.send(delivery))
+            exchange = await self._sender.send(delivery)
+            if (turn := self._turnstile.enter()) is not None:
+                await turn
+            self._came(grant, gate, delivery, how, exchange)
         except Exception:
             self._fault(work, traceback.format_exc(limit=8))
 
