@@ -1,4 +1,4 @@
-"""Answers that come together go on a few at a time, so that each frees its slot and the next call begins before the last is read."""
+"""Answers that come together go on a few at a time: the first ones' slots are filled before the last ones are read."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 from streamer.flow.turnstile import Turnstile
 
@@ -42,7 +43,7 @@ async def test_a_crowd_passes_a_few_in_each_round_and_in_order() -> None:
             tasks.create_task(cross(turnstile, number, passed))
         found = await rounds(passed, 20)
     assert passed == [*range(20)]
-    assert max(later - earlier for earlier, later in zip(found, found[1:], strict=False)) <= 3
+    assert max(later - earlier for earlier, later in pairwise(found)) <= 3
 
 
 async def test_one_that_gives_up_takes_nobodys_place() -> None:
