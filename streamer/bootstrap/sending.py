@@ -26,7 +26,7 @@ from streamer.flow.deliver import DeliverLimits
 from streamer.ports import Meter
 from streamer.settings.model import Settings
 
-#: Two groups begin no sooner one after the other: at 500 tasks a second two requests to the broker for five tasks.
+#: Two groups begin no sooner one after the other: at 500 tasks a second two requests to the broker for twelve tasks.
 _SETTLE_PACE_MS = 25
 _ALONE = (
     "redis.url is not set: this worker keeps limits across domains by itself, so that several workers together exceed "
