@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -102,11 +103,10 @@ class KafkaIntake:
     async def _handle(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
         now_ms, book = self._clock.now_ms(), self._policies()
         out: list[Made] = []
-        for batch in batches.values():
-            for number, record in enumerate(batch, 1):
-                out += self._admit(record, now_ms, book)
-                if not number % _BETWEEN_TURNS:
-                    await asyncio.sleep(0)
+        for number, record in enumerate(chain.from_iterable(batches.values()), 1):
+            out += self._admit(record, now_ms, book)
+            if not number % _BETWEEN_TURNS:
+                await asyncio.sleep(0)
         self._meter.count("requests_read", sum(map(len, batches.values())))
         await self._write(out)
         for tp, batch in batches.items():
