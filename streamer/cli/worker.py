@@ -181,8 +181,8 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> int:
 def _share_the_interpreter() -> None:
     """Let the thread that makes the calls have the interpreter after half a millisecond, not after Python's usual five.
 
-    It needs it for each answer. While the loop was busy it had it every 5 ms only, and calls that were ready to be sent
-    waited behind it: of 1,000 in flight some 250 that were begun within 25 ms went out together 150 ms later.
+    It needs it for each answer, and a loop that is busy gives it away only when this time is over. The gain that was seen
+    is small, and within what runs differ by (docs/performance.md).
     """
     sys.setswitchinterval(0.0005)
 
