@@ -90,6 +90,10 @@ bench-clients: $(DEV) ## show what a call costs by each HTTP library, 1 min  (AR
 bench-bombs: $(DEV) ## show what 200 bombs, endless answers and drips at once cost, 4 min  (ARGS: flags of `python -m bench.bombs`)
 	@$(BIN)/python -m bench.bombs $(ARGS)
 
+.PHONY: simulate
+simulate: $(DEV) ## play everything in virtual time, and hold it to its rules, 10 s  (SEED=0 RUNS=10 TASKS=2000; ARGS: --planted)
+	@$(BIN)/python -m tests.simulation all --seed $(or $(SEED),0) --runs $(or $(RUNS),10) --tasks $(or $(TASKS),2000) $(ARGS)
+
 .PHONY: hostile
 hostile: $(DEV) ## try all that hostile targets are known to do, print a table of cases, 5 min  (ARGS: --only D1,E3, --no-interop)
 	@$(BIN)/python -m tools.hostile $(ARGS)
@@ -97,6 +101,11 @@ hostile: $(DEV) ## try all that hostile targets are known to do, print a table o
 .PHONY: interop
 interop: $(DEV) ## sign for the official Standard Webhooks libraries, and run the receivers' examples  (ARGS: --only go,rust)
 	@$(BIN)/python -m tools.interop $(ARGS)
+
+.PHONY: faults
+faults: $(DEV) deps ## do harm to a running installation, case by case, 30 min  (ONLY=B1,B17 some cases; ARGS: --full, --seed 2)
+	@tools/system_packages faketime
+	@$(BIN)/python -m bench.faults $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 .PHONY: deps
 deps: ## install the system packages that tests need, where apt and root are at hand

@@ -25,7 +25,8 @@ Parts = Mapping[str, Part]
 
 
 async def _limits(rig: Rig, args: Namespace) -> Parts:
-    return await limits.measure(rig, Namespace(tasks=args.tasks, processes=[1, 2], records=300_000, seed=args.seed))
+    asked = Namespace(tasks=args.tasks, turns=5, warm_tasks=5_000, records=300_000, seed=args.seed)
+    return await limits.measure(rig, asked)
 
 
 async def _throughput(rig: Rig, args: Namespace) -> Parts:
@@ -74,9 +75,12 @@ def promised(parts: Parts) -> list[Shown]:
     if (found := figures.get("throughput")) is not None:
         most = found["2 workers, at once"]
         shown += [goals.ALL_IN.judge(most["all_in_ms"]), goals.PER_S.judge(most["per_s"])]
-        if "limits" in figures:
-            parts_alone = figures["limits"]["parts"]["parts alone, 2 processes, at once"]
-            shown.append(goals.RATIO.judge(most["per_s"] / parts_alone["per_s"]))
+    if (found := figures.get("limits")) is not None:
+        compared = found["compared"]
+        shown += [
+            goal.judge(compared[limits.WORKERS]["per_s"] / compared[of]["per_s"])
+            for goal, of in ((goals.RATIO, limits.PARTS), (goals.RATIO_LITTLE, limits.LITTLE))
+        ]
     if (found := figures.get("open_loop")) is not None:
         took = found["50/s"]["latency_ms"]
         shown += [goals.P50.judge(took["p50"]), goals.P99.judge(took["p99"])]

@@ -37,18 +37,18 @@ from tests.support.topic_log import topic_log
 
 _DOMAINS = 40
 _NAME = "task"
-_DELAY_S = (1, 120)
 _WITHIN_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many tasks, how many of them are cancelled, and how long after they were taken in."""
+    """How many tasks, how many of them are cancelled, how long after they were taken in, and how long tasks wait at most."""
 
     tasks: int = 10_000
     cancels: int = 1_000
     after_s: float = 2.0
     seed: int = 1
+    most_delay_s: int = 120
 
 
 @dataclass(slots=True)
@@ -87,19 +87,19 @@ class Answers:
         )
 
 
-def _request(made: Site, number: int, chance: random.Random) -> Mapping[str, Any]:
+def _request(made: Site, number: int, chance: random.Random, most_delay_s: int) -> Mapping[str, Any]:
     """Half of the tasks wait for their time, a fifth for a retry or two, the others are called at once.
 
     They fail with 425, which is tried again but opens no breaker: behind an open one little would go on.
     """
-    domain, delay_s = number % _DOMAINS, chance.randint(*_DELAY_S)
+    domain, delay_s = number % _DOMAINS, chance.randint(1, most_delay_s)
     match number // _DOMAINS % 10:
         case 0 | 2 | 4:
             return made.request(domain, _NAME, number)
         case 1:
             return made.request(domain, _NAME, number, "fail/1/425", retry={"intervals": [f"{delay_s}s"]})
         case 3:
-            intervals = [f"{delay_s // 2 + 1}s", f"{chance.randint(*_DELAY_S) // 2 + 1}s"]
+            intervals = [f"{delay_s // 2 + 1}s", f"{chance.randint(1, most_delay_s) // 2 + 1}s"]
             return made.request(domain, _NAME, number, "fail/2/425", retry={"intervals": intervals})
         case _:
             return made.request(domain, _NAME, number, delay=f"{delay_s}s")
@@ -115,7 +115,9 @@ async def run(made: Site, plan: Plan) -> tuple[list[Shown], dict[str, Any]]:
             topic_log(place.bootstrap, place.topics.results, place.partitions, answers.take)
         )
         workers = await stack.enter_async_context(crew(place, 2))
-        for metadata in await made.publish(_request(made, number, chance) for number in range(plan.tasks)):
+        for metadata in await made.publish(
+            _request(made, number, chance, plan.most_delay_s) for number in range(plan.tasks)
+        ):
             accepted.add(metadata, None)
         tasks = list(accepted.by_place.values())
         await made.taken_in(_NAME, range(_DOMAINS), plan.tasks, _WITHIN_S)

@@ -91,7 +91,9 @@ async def cell(rig: Rig, conditions: Conditions, work: Crew = workers) -> AsyncI
     """Make a cell; its topics, receiver and workers are gone when the context ends."""
     async with AsyncExitStack() as stack:
         place, settings = await stack.enter_async_context(installation(rig, conditions))
-        receiver = await stack.enter_async_context(receiving(conditions.domains, conditions.delay_ms))
+        receiver = await stack.enter_async_context(
+            receiving(conditions.domains, conditions.delay_ms, conditions.partitions)
+        )
         running = await stack.enter_async_context(work(place, conditions.workers))
         yield Cell(rig, conditions, place, settings, receiver, running)
 

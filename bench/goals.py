@@ -38,7 +38,8 @@ class Goal:
 
 ALL_IN = Goal("CPU of a task, publish and deliver, worker and broker", "ms", Better.LOWER, 0.45, 0.33)
 PER_S = Goal("publish and deliver at once, 2 workers", "deliveries/s", Better.HIGHER, 2_500, 3_500)
-RATIO = Goal("the same by what the parts alone do at once in 2 processes", "", Better.HIGHER, 0.6, 0.85)
+RATIO = Goal("2 workers by 2 processes of the parts alone, in turns", "", Better.HIGHER, 0.6, 0.85)
+RATIO_LITTLE = Goal("2 workers by 2 processes of the parts as little as can be, in turns", "", Better.HIGHER, 0.6, 0.85)
 P50 = Goal("produce → arrival at 50/s, p50", "ms", Better.LOWER, 6, 4)
 P99 = Goal("produce → arrival at 50/s, p99", "ms", Better.LOWER, 12, 9)
 SEEDS_MEMORY = Goal("1,000 calls in flight for a second each: the worker's peak", "MB", Better.LOWER, 200, 120)
@@ -49,4 +50,4 @@ DOMAINS = Goal("throughput at 10,000 domains by that at 10", "", Better.HIGHER, 
 RECOVERY = Goal("recovery of a table of 1,000,000 tasks", "s", Better.LOWER, 30)
 EXTRA_CALLS = Goal("calls beyond one a task, all runs", "", Better.LOWER, 0)
 #: For build machines: it tells a change of the code that costs much, on whatever else runs there.
-SHORT_RATIO = Goal("CPU of a task by that of the parts alone", "", Better.LOWER, 3.5)
+SHORT_RATIO = Goal("CPU of a task by that of the parts alone", "", Better.LOWER, 2.5)

@@ -24,19 +24,21 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from bench.crew import crew, end, kill_and_start
-from bench.ledgers import Accepted, Results, calls_of, waiting_tasks
-from bench.oracle import Anomaly, Verdict, judge
+from bench.ledgers import Accepted, Results
+from bench.oracle import Verdict
+from bench.oracle_report import rows
+from bench.recording import Recording, recorded
+from bench.run_ledgers import ARRIVALS, Terms
 from streamer.adapters.broker.config import BrokerOptions
 from streamer.adapters.broker.server import EmbeddedBroker
-from streamer.adapters.kafka.clients import client_options, cluster_id
 from tests.support.domains import Domains, many_domains
 from tests.support.installation import Installation, installed
-from tests.support.topic_log import TopicLog, topic_log
 from tests.support.worker import WorkerProcess
 
 #: Of 20 tasks one fails once and is tried again, one fails for good, two bring an id of their own.
 _CYCLE = 20
 _BODY = "x" * 250
+_MOST_STORIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,51 +80,36 @@ class Report:
     def lines(self) -> list[str]:
         """Return the table."""
         verdict, plan = self.verdict, self.plan
-        share = verdict.duplicate_calls / max(1, verdict.tasks)
-        rows: list[tuple[str, object]] = [
-            ("tasks acknowledged", verdict.tasks),
-            ("ends", ", ".join(f"{count} {state}" for state, count in sorted(verdict.ends.items()))),
-            *((kind.value, len(verdict.anomalies[kind])) for kind in Anomaly),
-            ("calls", verdict.calls),
-            ("sent again", f"{verdict.duplicate_calls} ({share:.2%})"),
-            ("sent again after a success", verdict.resent_after_success),
-            ("results repeated, same event id", verdict.repeated_results),
+        told: list[tuple[str, object]] = [
+            *rows(verdict),
             ("exit codes at the end", ", ".join(map(str, self.exit_codes))),
             ("throughput", f"{verdict.tasks / self.took_s:.0f}/s over {self.took_s:.1f} s, kills included"),
         ]
         for number, kill in enumerate(self.kills, 1):
             recovery = "nothing left to do" if kill.recovery_s is None else f"{kill.recovery_s:.1f} s"
-            rows.append((f"recovery {number}", f"{recovery} ({kill.victim}, after {kill.after_ends} ends)"))
+            told.append((f"recovery {number}", f"{recovery} ({kill.victim}, after {kill.after_ends} ends)"))
         title = f"kill test: {plan.tasks} tasks, {len(self.kills)} of {plan.kills} kills, {plan.workers} workers, "
         title += f"{plan.domains} domains, seed {plan.seed}"
-        found = [f"{kind.value}: {', '.join(tasks[:5])}" for kind, tasks in verdict.anomalies.items() if tasks]
-        return [title, *(f"  {name:<32} {value}" for name, value in rows), *found, "passed" if self.good else "FAILED"]
+        found = [str(story) for story in verdict.stories[:_MOST_STORIES]]
+        return [title, *(f"  {name:<32} {value}" for name, value in told), *found, "passed" if self.good else "FAILED"]
 
 
 async def run(place: Installation, plan: Plan) -> Report:
-    """Run on an installation that is made and empty."""
-    accepted = Accepted(await cluster_id(client_options(place.bootstrap)))
-    results = Results(place.partitions)
+    """Run on an installation that is made and empty; its ledgers stay in its directory."""
     async with AsyncExitStack() as stack:
-        domains = await stack.enter_async_context(many_domains(plan.domains, place.directory / "arrivals.jsonl"))
-        topic = place.topics.results
-        log = await stack.enter_async_context(topic_log(place.bootstrap, topic, place.partitions, results.take))
+        domains = await stack.enter_async_context(many_domains(plan.domains, place.directory / ARRIVALS))
+        recording = await stack.enter_async_context(recorded(place, Terms()))
         workers = await stack.enter_async_context(crew(place, plan.workers))
         began = time.monotonic()
-        sending = asyncio.create_task(_send(place, plan, domains, accepted))
-        made = await _kill_now_and_then(place, plan, workers, log, results)
+        sending = asyncio.create_task(_send(place, plan, domains, recording.accepted))
+        made = await _kill_now_and_then(place, plan, workers, recording)
         await sending
-        await results.until_ended(log, accepted, plan.within_s)
+        await recording.until_ended(plan.within_s)
         took_s = time.monotonic() - began
-        waiting = (
-            set() if results.ended.issuperset(accepted.by_place.values()) else await waiting_tasks(place, accepted)
-        )
         exit_codes = await end(workers)
-        # What a worker told at its very end is part of the run.
-        await log.to_end()
-    verdict = judge(list(accepted.by_place.values()), calls_of(domains.arrivals()), results.told, waiting)
+    results = recording.results
     kills = [Kill(victim, ends, results.recovery_s(f"worker-{victim}", at_ms)) for victim, ends, at_ms in made]
-    return Report(plan, verdict, kills, exit_codes, took_s)
+    return Report(plan, recording.judged(), kills, exit_codes, took_s)
 
 
 async def _send(place: Installation, plan: Plan, domains: Domains, accepted: Accepted) -> None:
@@ -149,16 +136,18 @@ def _request(number: int, url: str) -> dict[str, Any]:
 
 
 async def _kill_now_and_then(
-    place: Installation, plan: Plan, workers: list[WorkerProcess], log: TopicLog[None], results: Results
+    place: Installation, plan: Plan, workers: list[WorkerProcess], recording: Recording
 ) -> list[tuple[str, int, int]]:
     """Kill a worker chosen by chance each time that another share of the work is done, and start it again at once."""
     chance, made = random.Random(plan.seed), []
     for number in range(plan.kills):
         threshold = plan.tasks * (2 * number + 1) // (2 * plan.kills + 1)
-        await log.until(partial(_done, results, threshold), plan.within_s)
+        await recording.log.until(partial(_done, recording.results, threshold), plan.within_s)
         slot = chance.randrange(len(workers))
-        made.append((workers[slot].name, len(results.ended), time.time_ns() // 1_000_000))
+        made.append((workers[slot].name, len(recording.results.ended), time.time_ns() // 1_000_000))
+        recording.ledgers.process(workers[slot].name, "signalled", "KILL")
         await kill_and_start(place, workers, slot)
+        recording.ledgers.process(workers[slot].name, "spawned")
     return made
 
 

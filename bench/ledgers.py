@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import RecordMetadata
 
 from bench.oracle import Call, Told
+from bench.oracle_values import Asked
 from streamer.core.identity import derived_task_id
 from streamer.core.partitioning import partition_of
 from streamer.wire.header_names import TASK
@@ -29,13 +30,32 @@ class Accepted:
 
     cluster_id: str
     by_place: dict[tuple[int, int], str] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    #: Writes each down as well.
+    keep: Callable[[Asked, RecordMetadata], None] | None = None
 
-    def add(self, metadata: RecordMetadata, own_id: str | None) -> None:
-        """Note an acknowledged request; without an id of its own its task has a derived one."""
+    def add(
+        self,
+        metadata: RecordMetadata,
+        own_id: str | None,
+        *,
+        send_at_ms: int | None = None,
+        delay_ms: int | None = None,
+        business: str = "",
+    ) -> None:
+        """Note an acknowledged request; without an id of its own its task has a derived one.
+
+        The others are as the request has them; a delay counts from when its record was appended.
+        """
         task_id = own_id or derived_task_id(
             self.cluster_id, metadata.topic, metadata.partition, metadata.offset, metadata.timestamp
         )
         self.by_place[metadata.partition, metadata.offset] = task_id
+        due_at_ms = metadata.timestamp + delay_ms if delay_ms is not None else send_at_ms
+        asked = Asked(task_id, due_at_ms, business)
+        self.asked.append(asked)
+        if self.keep is not None:
+            self.keep(asked, metadata)
 
 
 @dataclass(slots=True)
@@ -49,17 +69,19 @@ class Results:
     caller_of: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     #: When each call that was told of began, by its worker's clock, in ms since 1970.
     started_ms: list[int] = field(default_factory=list)
+    #: Writes each record down as well.
+    keep: Callable[[Any], None] | None = None
 
     def take(self, record: Any) -> None:
         """Read one record of the topic."""
         result = decode_result(record.value)
-        task_id, final = result["task_id"], result["final"]
-        attempted = "started_at" in result
-        state = result["state"] if final else None
-        self.told.append(Told(task_id, result["event_id"], result["generation"], attempted, state))
-        if final:
-            self.ended.add(task_id)
-        if attempted:
+        if self.keep is not None:
+            self.keep(record)
+        told = told_of(result)
+        self.told.append(told)
+        if told.state is not None:
+            self.ended.add(told.task_id)
+        if told.attempted:
             self.started_ms.append(parse_instant(result["started_at"]))
             caller = next(value for name, value in result["request"]["headers"] if name == "User-Agent")
             partition = partition_of(result["lane"], self.partitions)
@@ -86,9 +108,39 @@ class Results:
         return max(gaps) / 1000 if gaps else None
 
 
+def told_of(result: Mapping[str, Any]) -> Told:
+    """Return a result as the oracle's."""
+    why, started, due = result["why"], result.get("started_at"), result["why"].get("due_at")
+    return Told(
+        task_id=result["task_id"],
+        event_id=result["event_id"],
+        generation=result["generation"],
+        attempted=started is not None,
+        state=result["state"] if result["final"] else None,
+        attempt=result["attempt"],
+        at_ms=parse_instant(result["at"]),
+        started_ms=parse_instant(started) if started is not None else None,
+        due_at_ms=parse_instant(due) if due is not None else None,
+        reason=why.get("reason"),
+        business=result["business"],
+    )
+
+
 def calls_of(arrivals: Sequence[LoggedArrival]) -> list[Call]:
     """Return the receivers' log as the oracle's calls."""
-    return [Call(arrival.id, arrival.status) for arrival in arrivals]
+    return [
+        Call(
+            arrival.task or arrival.id,
+            arrival.status,
+            arrival.at_ms,
+            arrival.attempt,
+            arrival.generation,
+            arrival.host,
+            arrival.business,
+            arrival.head,
+        )
+        for arrival in arrivals
+    ]
 
 
 def stages(place: Installation) -> Mapping[str, Sequence[str]]:

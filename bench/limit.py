@@ -1,7 +1,7 @@
 """The limit of these parts: read a record, POST it, produce two; no state, no retries, no order, no commits.
 
-``python -m bench.limit`` works on a topic's partitions until SIGTERM. With ``--post URL`` it makes calls alone and tells what
-one costs.
+``python -m bench.limit`` works on a topic's partitions until SIGTERM. Its calls and records have what those of a worker must
+have; with ``--little`` as little as can be. With ``--post URL`` it makes calls alone and tells what one costs.
 """
 
 from __future__ import annotations
@@ -13,21 +13,26 @@ import logging
 import os
 import signal
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pyreqwest.client import Client, ClientBuilder
 
+from bench.limit_records import Write, carry_all, carry_little
 from bench.machine import cpu
 
 CONCURRENCY = 50
+#: Makes the call that a record asks for, and writes what comes of it.
+Carry = Callable[[Client, dict[str, Any], Write], Awaitable[None]]
 _IN_HAND = 2_000
 _NAP_S = 0.001
 
 
-async def _run(bootstrap: str, source: str, sink: str, partitions: list[int]) -> None:
+async def _run(bootstrap: str, source: str, sinks: Sequence[str], partitions: list[int], carry: Carry) -> None:
     # Its own partitions, without a group; what is hidden in a transaction is not read, as by intake.
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -44,7 +49,13 @@ async def _run(bootstrap: str, source: str, sink: str, partitions: list[int]) ->
     await producer.start()
     client, waiting = _client(), deque[bytes]()
     written: set[asyncio.Future[object]] = set()
-    work = [asyncio.create_task(_post(client, producer, sink, waiting, written)) for _ in range(CONCURRENCY)]
+
+    async def write(which: int, key: bytes, value: bytes) -> None:
+        future = await producer.send(sinks[which], value, key=key)
+        written.add(future)
+        future.add_done_callback(written.discard)
+
+    work = [asyncio.create_task(_post(client, carry, write, waiting)) for _ in range(CONCURRENCY)]
     work.append(asyncio.create_task(_read(consumer, waiting)))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -73,24 +84,12 @@ async def _read(consumer: AIOKafkaConsumer, waiting: deque[bytes]) -> None:
             await asyncio.sleep(5 * _NAP_S)
 
 
-async def _post(
-    client: Client,
-    producer: AIOKafkaProducer,
-    sink: str,
-    waiting: deque[bytes],
-    written: set[asyncio.Future[object]],
-) -> None:
+async def _post(client: Client, carry: Carry, write: Write, waiting: deque[bytes]) -> None:
     while True:
         if not waiting:
             await asyncio.sleep(_NAP_S)
             continue
-        record = orjson.loads(waiting.popleft())
-        response = await client.post(record["url"]).body_bytes(record["body"].encode()).build().send()
-        result = orjson.dumps({"url": record["url"], "status": response.status, "state": "succeeded"})
-        for key in (b"result", b"state"):
-            future = await producer.send(sink, result, key=key)
-            written.add(future)
-            future.add_done_callback(written.discard)
+        await carry(client, orjson.loads(waiting.popleft()), write)
 
 
 async def _posts_alone(url: str, count: int) -> float:
@@ -113,7 +112,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The limit of the parts, without state.")
     parser.add_argument("--bootstrap")
     parser.add_argument("--source")
-    parser.add_argument("--sink")
+    parser.add_argument("--sinks", nargs=2, help="the topics of results and of states")
+    parser.add_argument("--little", action="store_true", help="call and write with as little as can be")
     parser.add_argument("--partitions", type=json.loads, help="those of the source to read, as a list")
     parser.add_argument("--post", help="measure calls to this URL alone")
     parser.add_argument("--count", type=int, default=20_000)
@@ -123,7 +123,8 @@ def main() -> None:
     if args.post:
         print(json.dumps({"post_us": round(uvloop.run(_posts_alone(args.post, args.count)), 1)}))
     else:
-        uvloop.run(_run(args.bootstrap, args.source, args.sink, args.partitions))
+        carry = carry_little if args.little else carry_all
+        uvloop.run(_run(args.bootstrap, args.source, args.sinks, args.partitions, carry))
 
 
 if __name__ == "__main__":

@@ -12,17 +12,20 @@ import time
 from typing import Any
 
 from bench.backlog import warm_up
-from bench.cell import Conditions, cell, installation
+from bench.cell import Conditions, Crew, cell, installation, workers
 from bench.machine import cpu
 from bench.measure import Figures, at_once, from_backlog
-from bench.parts import parts, post_alone_us
+from bench.parts import little_parts, parts, post_alone_us
 from bench.perf_tool import producer_perf
 from bench.rig import BODY_BYTES, Rig
 from bench.run import Part, alone, parser, say
 from bench.tables import deliveries, plain
 from bench.target import Receiver, receiving
+from bench.turns import in_turns
 
 _WRK_S = 3
+WORKERS, PARTS, LITTLE = "workers", "parts alone", "parts alone, as little as can be"
+COMPARED: dict[str, Crew] = {WORKERS: workers, PARTS: parts, LITTLE: little_parts}
 
 
 async def measure(rig: Rig, args: argparse.Namespace) -> dict[str, Part]:
@@ -34,12 +37,14 @@ async def measure(rig: Rig, args: argparse.Namespace) -> dict[str, Part]:
     async with installation(rig, Conditions()) as (place, _):
         kafka = await producer_perf(rig, place.topics.requests, args.records, BODY_BYTES + 100)
     rows: dict[str, Figures] = {}
-    for number in args.processes:
-        async with cell(rig, Conditions(workers=number, seed=args.seed), parts) as made:
-            name = f"{number} process{'es' * (number > 1)}"
-            say(f"the parts alone, {name}: {args.tasks} tasks")
-            rows[f"parts alone, {name}, backlog"] = await from_backlog(made, args.tasks)
-            rows[f"parts alone, {name}, at once"] = await at_once(made, args.tasks)
+    async with cell(rig, Conditions(seed=args.seed), parts) as made:
+        say(f"the parts alone, 1 process: {args.tasks} tasks")
+        rows["parts alone, 1 process, backlog"] = await from_backlog(made, args.tasks)
+        rows["parts alone, 1 process, at once"] = await at_once(made, args.tasks)
+    turns, tasks = args.turns, args.tasks // args.turns
+    say(f"2 workers and the parts alone in 2 processes: {turns} turns of {tasks} tasks each")
+    conditions = Conditions(workers=2, seed=args.seed)
+    compared = await in_turns(rig, COMPARED, conditions, turns=turns, tasks=tasks, warm_tasks=args.warm_tasks)
     alone_table = plain(
         "each by itself",
         ("", "/s", "µs of its CPU", "by"),
@@ -49,10 +54,19 @@ async def measure(rig: Rig, args: argparse.Namespace) -> dict[str, Part]:
             ("broker, records appended", kafka["per_s"], kafka.get("broker_us"), kafka["by"]),
         ],
     )
-    figures: dict[str, Any] = {"receiver": by_wrk, "post_alone_us": post_us, "producer_perf": kafka, "parts": rows}
-    return {
-        "limits": Part([alone_table, deliveries("the parts alone: consume, POST, produce two records", rows)], figures)
+    figures: dict[str, Any] = {
+        "receiver": by_wrk,
+        "post_alone_us": post_us,
+        "producer_perf": kafka,
+        "parts": rows,
+        "compared": compared,
     }
+    tables = [
+        alone_table,
+        deliveries("the parts alone: consume, POST, produce two records", rows),
+        deliveries(f"2 processes each, at once, in {turns} turns", compared),
+    ]
+    return {"limits": Part(tables, figures)}
 
 
 async def _wrk(receiver: Receiver) -> dict[str, Any]:
@@ -71,7 +85,8 @@ async def _wrk(receiver: Receiver) -> dict[str, Any]:
 def add_flags(flags: argparse.ArgumentParser) -> None:
     """Add how much of everything."""
     flags.add_argument("--tasks", type=int, default=40_000, help="tasks of each run of the parts alone")
-    flags.add_argument("--processes", type=int, nargs="+", default=[1, 2], help="that share the partitions")
+    flags.add_argument("--turns", type=int, default=5, help="in which workers and parts share their tasks")
+    flags.add_argument("--warm-tasks", type=int, default=5_000, help="tasks of each before its first turn")
     flags.add_argument("--records", type=int, default=500_000, help="of kafka's producer perf test")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from bench.even import evenly
 from bench.receiver import address_of
 from tests.support.installation import ROOT, environment
 
@@ -22,11 +23,12 @@ _ANSWER_S = 30.0
 class Receiver:
     """The receiver's process: the base URL of each domain, and its figures."""
 
-    def __init__(self, pid: int, ports: Sequence[int], domains: int) -> None:
-        """Wrap a process that has told its ports, for calls and for figures."""
+    def __init__(self, pid: int, ports: Sequence[int], domains: int, partitions: int) -> None:
+        """Wrap a process that has told its ports, for calls and for figures; the domains are spread evenly over partitions."""
         self.pid = pid
         calls, desk = ports
-        self.urls = [f"http://{address_of(number)}:{calls}" for number in range(domains)]
+        lanes = evenly(lambda number: f"{address_of(number)}:{calls}", domains, partitions)
+        self.urls = [f"http://{address_of(number)}:{calls}" for number in lanes]
         self._desk = httpx.AsyncClient(base_url=f"http://127.0.0.1:{desk}", trust_env=False, timeout=_ANSWER_S)
 
     async def stats(self, *, every: bool = False) -> dict[str, Any]:
@@ -58,8 +60,8 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(domains: int, delay_ms: float = 0.0) -> AsyncIterator[Receiver]:
-    """Run a receiver of so many domains; it has ended when the context does."""
+async def receiving(domains: int, delay_ms: float = 0.0, partitions: int = 1) -> AsyncIterator[Receiver]:
+    """Run a receiver of so many domains, evenly over so many partitions; it has ended when the context does."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.receiver", "--delay-ms", str(delay_ms)),
         cwd=ROOT,
@@ -67,7 +69,7 @@ async def receiving(domains: int, delay_ms: float = 0.0) -> AsyncIterator[Receiv
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    receiver = Receiver(process.pid, json.loads(await process.stdout.readline()), domains)
+    receiver = Receiver(process.pid, json.loads(await process.stdout.readline()), domains, partitions)
     try:
         yield receiver
     finally:

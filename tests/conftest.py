@@ -27,6 +27,7 @@ settings.register_profile("ci", derandomize=True, deadline=None, suppress_health
 settings.register_profile("dev", deadline=None)
 # For `make check`: a fifth of the examples; `make test` tries them all.
 settings.register_profile("fast", deadline=None, max_examples=20)
+settings.register_profile("many", deadline=None, max_examples=10_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 #: Marks of tests that take long, the longest first.

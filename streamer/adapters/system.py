@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from pathlib import Path
+
+#: More than the kernel's line of three numbers.
+_LINE_BYTES = 256
 
 
 class SystemClock:
@@ -39,7 +43,9 @@ class ThreadLoad:
 
     def __init__(self) -> None:
         """Begin now, for the calling thread."""
-        self._busy_ns = _reader()
+        self._busy_ns, file = _reader()
+        if file is not None:
+            weakref.finalize(self, os.close, file)
         self._was_ns, self._at_ns = self._busy_ns(), time.monotonic_ns()
 
     def share(self) -> float:
@@ -50,9 +56,13 @@ class ThreadLoad:
         return share
 
 
-def _reader() -> Callable[[], int]:
-    """Return what tells the thread's CPU time and its waits for a CPU together, in ns; its CPU time alone where that must do."""
-    path = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
-    if not path.exists():
-        return time.thread_time_ns
-    return lambda: sum(int(field) for field in path.read_text("ascii").split()[:2])
+def _reader() -> tuple[Callable[[], int], int | None]:
+    """Return what tells the thread's CPU time and its waits for a CPU together, in ns; its CPU time alone where that must do.
+
+    The second is the descriptor to close. It stays open: to open a file each time fails when the process has too many.
+    """
+    try:
+        file = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
+    except OSError:
+        return time.thread_time_ns, None
+    return lambda: sum(int(field) for field in os.pread(file, _LINE_BYTES, 0).split()[:2]), file

@@ -70,4 +70,5 @@ class Plan:
             commit_interval_s=kafka.commit_interval_s,
             read_committed=read_committed,
             from_latest=self.settings.worker.from_ == "latest",
+            instance_id=self.settings.worker.instance_id,
         )

@@ -8,20 +8,25 @@ from typing import Any
 from streamer.adapters.kafka.config_log import ConfigLog
 from streamer.adapters.kafka.config_state import ConfigState
 from streamer.adapters.kafka.faust_app import make_app
+from streamer.adapters.kafka.guards import Guarded, Guards
 from streamer.adapters.kafka.intake import KafkaIntake
 from streamer.adapters.kafka.keeper import FetchOptions
 from streamer.adapters.kafka.lease import HeartbeatLease
+from streamer.adapters.kafka.log_ends import LogEnds
 from streamer.adapters.kafka.ownership import Ownership, OwnershipLimits
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.schedule_state import ScheduleState
 from streamer.adapters.kafka.tier_log import KafkaTierLog
 from streamer.adapters.kafka.unreadable import unreadable_record
+from streamer.adapters.kafka.watchdog import any_answers
+from streamer.adapters.loop_stall import LoopStall
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.system import SystemClock, ThreadLoad
 from streamer.bootstrap.plan import Plan
 from streamer.flow.claim import ClaimStage
 from streamer.flow.deliver import Deliver
+from streamer.flow.hold import Hold
 from streamer.flow.owned import Item
 from streamer.flow.scheduler import Scheduler
 from streamer.flow.telling import Tell
@@ -157,3 +162,29 @@ def make_tier_log(
         unreadable=lambda record, error: encode(unreadable_record(record, error, clock.now_ms())),
     )
     return tier_log, producer
+
+
+def make_guards(
+    plan: Plan,
+    meter: PrometheusMeter,
+    ownership: Ownership,
+    config: ConfigLog,
+    intake: KafkaIntake,
+    tier_log: KafkaTierLog,
+    hold: Hold,
+) -> Guards:
+    """Return what ends the worker when it no longer gets on."""
+    return Guards(
+        Guarded(
+            ownership=ownership,
+            config=config,
+            intake=intake,
+            tier_log=tier_log,
+            hold=hold,
+            ends=LogEnds(plan.client_options),
+            stall=LoopStall(meter),
+            broker_answers=any_answers(plan.settings.kafka.bootstrap_servers),
+            patience_s=plan.settings.worker.watchdog.s,
+            recovery_s=plan.settings.worker.recovery_deadline.s,
+        )
+    )

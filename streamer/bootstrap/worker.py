@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from streamer.adapters.calendar.cron import CronCalendar
+from streamer.adapters.kafka.broker_clock import BrokerClock
+from streamer.adapters.kafka.clock_watch import ClockWatch
 from streamer.adapters.kafka.instance_lock import InstanceLock
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.outbox import KafkaOutbox
 from streamer.adapters.kafka.schedule_state import ScheduleState
 from streamer.adapters.kafka.unreadable import decoders
-from streamer.adapters.kafka.watchdog import any_answers
 from streamer.adapters.kafka.worker import Parts, Worker
 from streamer.adapters.log.outbox import LoggedOutbox
 from streamer.adapters.prometheus.meter import PrometheusMeter
@@ -21,6 +22,7 @@ from streamer.bootstrap.sending import deliver_limits, make_sender, make_shared_
 from streamer.bootstrap.stages import (
     make_config,
     make_faust_app,
+    make_guards,
     make_intake,
     make_ownership,
     make_scheduler,
@@ -72,6 +74,7 @@ def make_worker(plan: Plan) -> Worker:
     ownership = make_ownership(plan, deliver, claim, producer, lease, meter, decoders(clock, sealer))
     intake, intake_producer = make_intake(plan, encode, clock, meter, config, tell)
     tier_log, hold_producer = make_tier_log(plan, encode, clock, meter)
+    hold = Hold(tier_log, clock, meter, plan.topics.tiers)
     return Worker(
         Parts(
             client_options=plan.client_options,
@@ -89,14 +92,14 @@ def make_worker(plan: Plan) -> Worker:
             deliver=deliver,
             claim=claim,
             intake=intake,
-            hold=Hold(tier_log, clock, meter, plan.topics.tiers),
+            hold=hold,
             tier_log=tier_log,
             scheduler=make_scheduler(plan, outbox, calendar, meter, clock, schedules, ownership),
             producers=(producer, intake_producer, hold_producer),
             app=make_faust_app(plan, ownership),
             drain_s=plan.settings.kafka.drain_deadline_s,
-            broker_answers=any_answers(plan.settings.kafka.bootstrap_servers),
-            watchdog_s=own.watchdog.s,
+            guards=make_guards(plan, meter, ownership, config, intake, tier_log, hold),
+            clocks=ClockWatch(BrokerClock(plan.client_options, plan.topics.lanes, clock), meter, own.clock_skew.ms),
             shared=shared,
             listeners=listeners,
         )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamer.adapters.log.outbox import LOGGER as ATTEMPTS
+from streamer.cli.log_repeats import Repeats
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: They log what is usual in a rebalance as warnings, and what matters reaches us as errors of calls.
@@ -46,6 +47,8 @@ def set_up_log(level: str, form: str, *, attempts: bool = False) -> None:
     """Log to stderr at ``level``, as ``text`` or ``json``; attempts by a word of their own, since there are so many."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines(_TEXT))
+    # On the handler, not on a logger: a logger's filter does not see what the loggers below it say.
+    handler.addFilter(Repeats(_NOISY))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)

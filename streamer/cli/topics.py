@@ -64,7 +64,8 @@ async def _look(place: Installation) -> tuple[list[TopicFacts], list[Problem]]:
     await partition_counts(place.options, ())
     async with reaching(place.options):
         facts = await on_cluster.describe(bootstrap, place.topics.specs(), **options)
-        problems = await on_cluster.check(bootstrap, place.topics.specs(), **options)
+        production = place.settings.mode == "production"
+        problems = await on_cluster.check(bootstrap, place.topics.specs(), production=production, **options)
     return facts, problems
 
 

@@ -36,7 +36,7 @@ class Workers:
         self._on_ready = on_ready
         self._processes: list[asyncio.subprocess.Process] = []
         self._watches: list[asyncio.Task[None]] = []
-        self._waiting_for = count
+        self._waiting_for = set(range(count))
 
     def log_file(self, number: int) -> Path:
         """Return where a worker's log stands; the log of the run before is gone."""
@@ -85,18 +85,24 @@ class Workers:
         )
 
     async def _watch(self, number: int, process: asyncio.subprocess.Process) -> None:
+        while (code := await self._end_of(number, process)) == 0:
+            # By worker.max_memory or worker.max_age: nobody else has asked it to end.
+            with self.log_file(number).open("ab") as log:
+                process = self._processes[number] = await self._start(number, log)
+        if not self.failure.done():
+            self.failure.set_result(f"worker {number} ended with exit code {code}: {self._last_words(number)}")
+
+    async def _end_of(self, number: int, process: asyncio.subprocess.Process) -> int:
         assert process.stdout is not None
         while line := await process.stdout.readline():
             with contextlib.suppress(ValueError):
                 self._heard(number, process.pid, json.loads(line))
-        code = await process.wait()
-        if not self.failure.done():
-            self.failure.set_result(f"worker {number} ended with exit code {code}: {self._last_words(number)}")
+        return await process.wait()
 
     def _heard(self, number: int, pid: int, event: object) -> None:
         if isinstance(event, dict) and event.get("event") == "worker.ready":
             self._on_ready(number, pid)
-            self._waiting_for -= 1
+            self._waiting_for.discard(number)
             if not self._waiting_for:
                 self.ready.set()
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import logging
 import os
 import signal
 import subprocess
@@ -20,23 +18,21 @@ from streamer.adapters.extensions.loader import ExtensionError
 from streamer.adapters.http.libraries import LibraryMissing
 from streamer.adapters.kafka import positions
 from streamer.adapters.kafka import topics as kafka_topics
-from streamer.adapters.kafka.clients import client_options, cluster_id
+from streamer.adapters.kafka.clients import Unreachable, client_options, cluster_id, reaching
 from streamer.adapters.kafka.instance_lock import InstanceTaken
-from streamer.adapters.open_files import allow_open_files
+from streamer.adapters.retirement import Retirement, resident_bytes
+from streamer.adapters.system import SystemEntropy
 from streamer.bootstrap.plan import Groups, Plan
 from streamer.bootstrap.secrets import SealingKeys
 from streamer.bootstrap.worker import make_worker
 from streamer.cli.console import USAGE, JsonFlag, complain, err, fail, given, load_settings, print_json
 from streamer.cli.logs import set_up_log
+from streamer.cli.open_files import fit_open_files
 from streamer.cli.setup import kafka_options, limits_of, topics_of
+from streamer.cli.worker_processes import WorkerProcesses
 from streamer.settings.load import Loaded
 from streamer.settings.model import Settings
-
-log = logging.getLogger(__name__)
-
-_STOP_S = 20.0
-#: Open beside calls and idle connections: brokers, claims of the partitions, logs.
-_OTHER_FILES = 1_000
+from streamer.settings.platform import MIB
 
 
 def worker(
@@ -49,30 +45,50 @@ def worker(
             "--from", help="Where to begin on topics that hold records but were never read: earliest, latest."
         ),
     ] = None,
+    max_memory: Annotated[
+        str | None, typer.Option(help='Drain and exit 0 when the process holds more than this: "512MiB".')
+    ] = None,
+    max_age: Annotated[
+        str | None, typer.Option(help='Drain and exit 0 at this age, "12h", less up to a tenth by chance.')
+    ] = None,
     name: Annotated[str, typer.Option(help="Tells workers of one machine apart; each has its own directory.")] = "0",
     as_json: JsonFlag = False,
 ) -> None:
     """Run a worker: intake, claim, deliver and hold.
 
     It refuses to start on topics that are missing or not made as they must be, and says which and what to run.
-    SIGTERM or Ctrl-C drains for at most 8 s and exits 0; a second one exits at once.
+    SIGTERM or Ctrl-C drains for at most 8 s and exits 0; a second one exits at once. Past --max-memory or --max-age it ends
+    as for SIGTERM, and says so; with --processes a successor takes its place, else that is for who started it.
     """
-    flags = {"worker__processes": processes, "worker__instance_id": instance_id, "worker__from": from_}
+    flags = {
+        "worker__processes": processes,
+        "worker__instance_id": instance_id,
+        "worker__from": from_,
+        "worker__max_memory": max_memory,
+        "worker__max_age": max_age,
+    }
     loaded = load_settings(ctx, **{key: value for key, value in flags.items() if value is not None})
     count = loaded.settings.worker.processes
     if count > 1:
-        raise typer.Exit(_many(ctx, count, loaded, from_, as_json=as_json))
+        passed = {"--from": from_, "--max-memory": max_memory, "--max-age": max_age}
+        handed = [word for flag, value in passed.items() if value is not None for word in (flag, value)]
+        raise typer.Exit(_many(ctx, count, loaded, handed, as_json=as_json))
     raise typer.Exit(uvloop.run(_run(loaded.settings, name, as_json=as_json)))
 
 
 async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
     set_up_log(settings.log.level, settings.log.format, attempts=settings.log.attempts)
-    stop = _stop_on_signals()
+    stop, retirement = _stop_on_signals(), _retirement(settings)
     topics, options = topics_of(settings), client_options(**kafka_options(settings))
-    await _check(settings, options)
-    _allow_open_files(settings)
     try:
-        plan = Plan(settings, topics, limits_of(settings), options, await cluster_id(options), name)
+        async with reaching(options):
+            await _check(settings, options)
+        cluster = await cluster_id(options)
+    except Unreachable as error:
+        fail(f"{error} (kafka.bootstrap_servers): is it running, and does it take kafka.security.*?")
+    settings = fit_open_files(settings)
+    try:
+        plan = Plan(settings, topics, limits_of(settings), options, cluster, name)
         made = make_worker(plan)
     except InstanceTaken as error:
         fail(str(error))
@@ -88,18 +104,46 @@ async def _run(settings: Settings, name: str, *, as_json: bool) -> int:
             err.print(f"worker {name} is ready (pid {os.getpid()})")
         sys.stdout.flush()
 
+    watch = asyncio.create_task(retirement.watch(stop))
     reason = await made.run(stop, ready)
+    watch.cancel()
     if reason is not None:
         complain(f"worker {name} ends: {reason}")
         return 1
+    if retirement.reason is not None:
+        err.print(f"worker {name} ends: {retirement.reason}", markup=False, soft_wrap=True)
     return 0
+
+
+def _retirement(settings: Settings) -> Retirement:
+    """Return what ends this process by its memory or age; a limit that it could not keep is refused."""
+    most, age = settings.worker.max_memory, settings.worker.max_age
+    if most is not None:
+        used = resident_bytes()
+        if used is None:
+            fail(
+                "worker.max_memory cannot be watched here, this system has no /proc/self/statm: leave it empty",
+                code=USAGE,
+            )
+        if used >= most.bytes:
+            # It would end as soon as it has begun, and so would each that takes its place.
+            fail(
+                f"worker.max_memory ({most}) must be more than the {used // MIB} MiB held before the first task",
+                code=USAGE,
+            )
+    return Retirement(
+        max_memory_bytes=most.bytes if most is not None else None,
+        max_age_ms=age.ms if age is not None else None,
+        chance=SystemEntropy().unit(),
+    )
 
 
 async def _check(settings: Settings, options: dict[str, Any]) -> None:
     topics = topics_of(settings)
     bootstrap_servers = settings.kafka.bootstrap_servers
     rest = {key: value for key, value in options.items() if key != "bootstrap_servers"}
-    if problems := await kafka_topics.check(bootstrap_servers, topics.specs(), **rest):
+    production = settings.mode == "production"
+    if problems := await kafka_topics.check(bootstrap_servers, topics.specs(), production=production, **rest):
         fail(*(str(problem) for problem in problems))
     if settings.worker.from_ != "none":
         return
@@ -119,23 +163,17 @@ async def _check(settings: Settings, options: dict[str, Any]) -> None:
         )
 
 
-def _allow_open_files(settings: Settings) -> None:
-    wanted = settings.worker.max_in_flight + settings.http.idle_total + _OTHER_FILES
-    if (allowed := allow_open_files(wanted)) < wanted:
-        log.warning(
-            "this process may have %s files and sockets open, and may need %s: raise the system's limit (ulimit -n, "
-            "LimitNOFILE=), or lower worker.max_in_flight or http.idle_total",
-            *(allowed, wanted),
-        )
-
-
 def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # Apart from the event, which a limit of its own sets too: who asks first while it drains is not the second to ask.
+    asked = False
 
     def on_signal() -> None:
-        if stop.is_set():
+        nonlocal asked
+        if asked:
             os._exit(1)
+        asked = True
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -143,39 +181,17 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-def _many(ctx: typer.Context, count: int, loaded: Loaded, from_: str | None, *, as_json: bool) -> int:
-    config = given(ctx).config
+def _many(ctx: typer.Context, count: int, loaded: Loaded, flags: list[str], *, as_json: bool) -> int:
+    config, own = given(ctx).config, loaded.settings.worker
     base = [sys.executable, "-m", "streamer", *(["--config", str(Path(config))] if config else []), "worker"]
-    extra = [*(["--from", from_] if from_ else []), *(["--json"] if as_json else [])]
-    instance = loaded.settings.worker.instance_id
-    children = []
-    for number in range(count):
+    extra = [*flags, *(["--json"] if as_json else [])]
+
+    def start(number: int) -> subprocess.Popen[bytes]:
         named = ["--processes", "1", "--name", str(number)]
-        static = ["--instance-id", f"{instance}-{number}"] if instance else []
-        children.append(subprocess.Popen([*base, *extra, *named, *static]))
-    return _wait(children)
+        static = ["--instance-id", f"{own.instance_id}-{number}"] if own.instance_id else []
+        return subprocess.Popen([*base, *extra, *named, *static])
 
-
-def _wait(children: list[subprocess.Popen[bytes]]) -> int:
-    """Pass signals on; when one child ends by itself the others are stopped too, so that a supervisor sees it."""
-
-    def pass_on(number: int, _: Any) -> None:
-        for child in children:
-            with contextlib.suppress(ProcessLookupError):
-                child.send_signal(number)
-
-    signal.signal(signal.SIGTERM, pass_on)
-    signal.signal(signal.SIGINT, pass_on)
-    codes: list[int] = []
-    while len(codes) < len(children):
-        pid, status = os.wait()
-        codes.append(os.waitstatus_to_exitcode(status))
-        for child in children:
-            if child.pid == pid:
-                child.returncode = codes[-1]
-            elif child.returncode is None:
-                child.terminate()
-    return max((abs(code) for code in codes), default=0)
+    return WorkerProcesses(count, start, renew=own.max_memory is not None or own.max_age is not None).run()
 
 
 def _share_the_interpreter() -> None:

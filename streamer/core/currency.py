@@ -29,14 +29,16 @@ def currency(delivery: Delivery, content: bytes, entry: Entry | None) -> Currenc
     Only what intake or claim published may be the first of its task: a ``seen`` record without an entry belongs to a task
     that has ended and been forgotten. A first-seen record with an entry has been handled, since an entry is written only
     after what follows from its record; but one of a higher generation than that in which the task moved away is the task
-    coming back from another lane (RULES 7).
+    coming back from another lane (RULES 7). A record that was due before the entry says is a copy of an earlier wait: the one
+    that the entry speaks of was written before it, and copies that all waited on would be more with each wait (RULES 9).
     """
     if entry is None:
         return Currency.NOT_CURRENT if delivery.seen else Currency.CURRENT
     if not delivery.seen:
         return _first_seen(delivery, content, entry)
     is_next = delivery.generation == entry.generation and delivery.attempt == entry.attempt + 1
-    return Currency.CURRENT if is_next and not entry.terminal else Currency.NOT_CURRENT
+    waited_before = delivery.due_at_ms // 1000 < entry.due_s
+    return Currency.CURRENT if is_next and not entry.terminal and not waited_before else Currency.NOT_CURRENT
 
 
 def _first_seen(delivery: Delivery, content: bytes, entry: Entry) -> Currency:

@@ -44,6 +44,8 @@ class ClaimStage:
         self._meter = meter
         self._limits = limits
         self._queue: list[Work] = []
+        #: Claims that are being written: one whose write failed is tried again, and nobody else may have the id meanwhile.
+        self._begun: dict[tuple[int, bytes], ClaimEntry] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -106,6 +108,7 @@ class ClaimStage:
     def give_up(self, owned: Owned) -> None:
         """Forget the work of a partition."""
         self._queue = [work for work in self._queue if work.owned is not owned]
+        self._begun = {place: claim for place, claim in self._begun.items() if place[0] != owned.number}
 
     async def forget_old(self, owned: Owned) -> int:
         """Forget claims that have outlived their time; return how many."""
@@ -125,6 +128,7 @@ class ClaimStage:
                 emits.extend(self._judge(work, work.item, made, held, now_ms))
             else:
                 emits.append(work.item)  # type: ignore[arg-type]
+        self._begun |= made
         if emits:
             await self._outbox.publish(emits)
         if made:
@@ -143,7 +147,10 @@ class ClaimStage:
         owned = work.owned
         key = claim_key(delivery.business, delivery.business_id, delivery.task_id)
         by, business = claimant(delivery.origin), business_digest(delivery.business)
-        entry = made.get((owned.number, key)) or owned.claims.get(key)
+        begun = self._begun.get((owned.number, key))
+        if begun is not None and begun.claimant == by:
+            begun = None
+        entry = made.get((owned.number, key)) or begun or owned.claims.get(key)
         if (count := held.get((owned.number, business))) is None:
             # No claim is kept before the whole group is judged: each of a business would find the same.
             count = held[owned.number, business] = owned.claims.held_by(business)
@@ -170,6 +177,8 @@ class ClaimStage:
             claims = [(key, entry) for (at, key), entry in made.items() if at == number]
             if claims:
                 owned.claims.put_many(claims)
+        for place in made:
+            self._begun.pop(place, None)
         for work in group:
             if work.owned.open:
                 work.finish()

@@ -113,7 +113,8 @@ class Deliver:
             now=self._now,
             advice=advice,
         )
-        self.settler = Settler(outbox, self._settled, self._unsettled, clock, limits.settle_pace_ms)
+        room = limits.in_flight, self.gate.allow
+        self.settler = Settler(outbox, self._settled, self._unsettled, clock, limits.settle_pace_ms, *room)
         self._draining = False
 
     # Records come
@@ -223,10 +224,7 @@ class Deliver:
         self.release(work.owned, work.digest)
 
     def release(self, owned: Owned, digest: bytes) -> None:
-        """Let the next record of a task be judged.
-
-        The loop hands it on, not this call: a thousand duplicates would be a thousand frames.
-        """
+        """Let the next record of a task be judged, by the loop and not here: a thousand duplicates would be a thousand frames."""
         waiting = owned.busy.get(digest)
         if waiting:
             asyncio.get_running_loop().call_soon(self._hand, waiting.popleft())

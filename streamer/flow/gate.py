@@ -106,6 +106,12 @@ class Gate:
             self._looking = True
             asyncio.get_running_loop().call_soon(self._turn)
 
+    def allow(self, in_flight: int) -> None:
+        """Let so many calls be in flight from now on; those that are more go on."""
+        if in_flight != self.lanes.limit_total:
+            self.lanes.limit_total = in_flight
+            self.look()
+
     def stir(self) -> None:
         """Let what has changed be written and shown."""
         self.stirred.set()

@@ -61,6 +61,7 @@ class Hold:
         self._tiers = tiers
         self._look_ahead_ms = look_ahead_ms(tiers)
         self._held: dict[Place, HeldPartition] = {}
+        self._writing = 0
 
     def forget(self, places: Collection[Place]) -> None:
         """Forget what was kept of partitions that are not ours any more."""
@@ -75,7 +76,7 @@ class Hold:
     async def round(self) -> None:
         """Read on where it is time to, then release what is due."""
         now_ms = self._clock.now_ms()
-        wanted = [place for place in self._log.places() if self._of(place).wants_more(now_ms)]
+        wanted = self.wanted()
         wait_ms = self._wait_ms(now_ms)
         if wanted:
             for place, record in await self._log.read(wanted, wait_ms):
@@ -88,6 +89,17 @@ class Hold:
     def held(self) -> Mapping[Place, int]:
         """Return how many records are kept in hand, by partition."""
         return {place: len(held) for place, held in self._held.items()}
+
+    def wanted(self) -> Collection[Place]:
+        """Return the partitions in which the next record could be one to release soon."""
+        now_ms = self._clock.now_ms()
+        return [place for place in self._log.places() if self._of(place).wants_more(now_ms)]
+
+    def owed(self) -> int:
+        """Return how many partitions have a record whose time has come and that may leave, and what is being written on."""
+        now_ms = self._clock.now_ms()
+        going = (held.next_release_ms() for place, held in self._held.items() if not self._log.crowded(place[1]))
+        return self._writing + sum(due_ms is not None and due_ms <= now_ms for due_ms in going)
 
     def _of(self, place: Place) -> HeldPartition:
         held = self._held.get(place)
@@ -110,7 +122,11 @@ class Hold:
             relays += [(place, self._relay(place, record, now_ms)) for record in held.release(now_ms, RELEASE_AT_ONCE)]
         if not relays:
             return False
-        await self._log.write([relay for _, relay in relays])
+        self._writing = len(relays)
+        try:
+            await self._log.write([relay for _, relay in relays])
+        finally:
+            self._writing = 0
         for place, relay in relays:
             self._log.finish(place, relay.record.offset)
             self._meter.count("records_released", label=place[0])

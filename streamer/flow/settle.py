@@ -33,6 +33,8 @@ class Settlement(Struct):
     emits: tuple[Emit, ...]
     entry: Entry | None
     told: tuple[Emit, ...] = ()
+    #: Whether it was counted as a call's: after a crash before it is written the call is made again.
+    counted: bool = False
 
     @property
     def body_bytes(self) -> int:
@@ -45,6 +47,11 @@ class Settlement(Struct):
             elif isinstance(emit, Held | Due | DeadLetterOf | FirstPass):
                 size += len(emit.delivery.request.body)
         return size
+
+    @property
+    def attempted(self) -> bool:
+        """Tell whether a call was made for it."""
+        return any(isinstance(emit, ResultOf) and emit.exchange is not None for emit in self.emits)
 
     @property
     def deferral(self) -> bool:
@@ -66,17 +73,25 @@ class Settler:
         on_fault: Callable[[Settlement, Exception], None],
         clock: Clock,
         pace_ms: int = 0,
+        in_flight: int = 1_000,
+        allow: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Prepare; a group begins no sooner than ``pace_ms`` after the one before, unless it is a whole one.
 
         Nobody waits for a settlement but the offset that it finishes, and at a few hundred tasks a second groups that begin at
         once are of one or two: two requests to the broker for each task.
+
+        ``allow`` is told how many calls may be in flight: ``in_flight``, less whatever more than as many have been answered
+        and are not yet written. So no crash has more calls made again than twice ``in_flight``, however slow the broker is.
         """
         self._clock = clock
         self._pace_ms = pace_ms
         self._outbox = outbox
         self._on_settled = on_settled
         self._on_fault = on_fault
+        self._in_flight = in_flight
+        self._allow = allow
+        self._unwritten = 0
         self._queue: deque[Settlement] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -86,6 +101,11 @@ class Settler:
         """Queue a settlement."""
         self._queue.append(settlement)
         settlement.work.owned.settling += 1
+        settlement.counted = settlement.attempted
+        if settlement.counted:
+            self._unwritten += 1
+            if self._unwritten > self._in_flight:
+                self._weigh()
         self._wake.set()
         self._idle.clear()
 
@@ -103,8 +123,12 @@ class Settler:
             begun_ms = self._clock.monotonic_ms()
             group = self._next_group()
             await self._settle(group)
+            crowded = self._unwritten > self._in_flight
             for settlement in group:
                 settlement.work.owned.settling -= 1
+                self._unwritten -= settlement.counted
+            if crowded:
+                self._weigh()
 
     def _next_group(self) -> list[Settlement]:
         group: list[Settlement] = []
@@ -114,6 +138,9 @@ class Settler:
             room -= settlement.body_bytes
             group.append(settlement)
         return group
+
+    def _weigh(self) -> None:
+        self._allow(max(0, self._in_flight - max(0, self._unwritten - self._in_flight)))
 
     async def drained(self) -> None:
         """Wait until nothing is queued or being written."""

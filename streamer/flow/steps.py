@@ -126,8 +126,10 @@ def faulted(work: Work, delivery: Delivery, trace: str, now: Now) -> Step:
 
 
 def set_aside(work: Work, delivery: Delivery, why: Why, due_at_ms: int, detail: str, now: Now) -> Step:
-    """Return what a wait of our own making writes, told on results."""
+    """Return what a wait of our own making writes, told on results; it never makes a task due sooner than it was."""
     state = State.RETRYING if delivery.attempt > 1 else State.SCHEDULED
+    # What cannot be written may be a wait: a task for tomorrow is not sent in five seconds because of that.
+    due_at_ms = max(due_at_ms, delivery.due_at_ms)
     again = moved(
         delivery,
         due_at_ms=due_at_ms,

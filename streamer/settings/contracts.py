@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from streamer.settings.lanes import BOUNDS
 from streamer.settings.model import Settings
+from streamer.settings.production import unsafe
 
 #: Room in a dead letter for all that is not a body: headers, asked for and sent and received, metadata, coordinates.
 ENVELOPE_BYTES = 512 * 1024
@@ -24,6 +25,7 @@ def contradictions(settings: Settings) -> list[str]:
         *_of_redis(settings),
         *_of_proxy(settings),
         *_of_lanes(settings),
+        *unsafe(settings),
     ]
 
 
@@ -113,6 +115,8 @@ def _of_proxy(settings: Settings) -> Iterator[str]:
 
 def _of_sizes(settings: Settings) -> Iterator[str]:
     worker, limits, http = settings.worker, settings.limits, settings.http
+    if worker.max_age is not None and not worker.max_age.ms:
+        yield "worker.max_age must be more than 0s, or empty: no process could do anything"
     if worker.max_in_flight > worker.window_records:
         yield (
             f"worker.max_in_flight ({worker.max_in_flight}) must be at most worker.window_records "

@@ -16,6 +16,7 @@ from streamer.settings.types import (
     Durations,
     Hosts,
     Networks,
+    OptionalByteSize,
     OptionalDuration,
     OptionalRate,
     OptionalText,
@@ -35,7 +36,12 @@ class Worker(Section):
         "Empty: none.",
         pattern=r"^[a-zA-Z0-9._-]{1,100}$",
     )
-    max_in_flight: int = Field(1_000, description="HTTP calls at once in one process.", ge=1, le=100_000)
+    max_in_flight: int = Field(
+        1_000,
+        description="HTTP calls at once in one process; fewer where the system allows too few open files.",
+        ge=1,
+        le=100_000,
+    )
     max_rate: OptionalRate = Field(
         None, description='Calls that one process begins, over all domains: "500/s". Empty: no limit.'
     )
@@ -50,6 +56,25 @@ class Worker(Section):
     watchdog: DurationField = Field(
         Duration(300_000),
         description="A process that has work and finishes nothing for this long ends itself, while the broker answers; 0s: never.",
+    )
+    recovery_deadline: DurationField = Field(
+        Duration(120_000),
+        description="A process whose join or recovery of its tables gets no further for this long ends itself, while the broker "
+        "answers, so that the next reads them anew; 0s: never.",
+    )
+    clock_skew: DurationField = Field(
+        Duration(2_000),
+        description="How far this machine's clock may be from the broker's: a worker is not ready, and says so, while it is "
+        "further off, and does not start when that is more than 60s. 0s: never looked at.",
+    )
+    max_memory: OptionalByteSize = Field(
+        None,
+        description='Memory that one process may hold, "512MiB": past it the process drains, as for SIGTERM, and exits 0. Empty: '
+        "no limit. Needs /proc/self/statm, so Linux.",
+    )
+    max_age: OptionalDuration = Field(
+        None,
+        description='How old a process may get, "12h", less up to a tenth by chance: then it drains and exits 0. Empty: no limit.',
     )
     data_dir: Path = Field(
         Path(".streamer/state"),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
+from streamer.core.byte_size import format_byte_size, parse_byte_size
 from streamer.core.codes import parse_codes
 from streamer.core.duration import format_duration, parse_duration_ms
 from streamer.core.rate import Rate, parse_rate
@@ -39,6 +40,21 @@ class Duration:
     def __str__(self) -> str:
         """Write it as people do: "1h30m"."""
         return format_duration(self.ms)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ByteSize:
+    """An amount of memory."""
+
+    bytes: int
+
+    def __str__(self) -> str:
+        """Write it as people do: "512MiB"."""
+        return format_byte_size(self.bytes)
+
+
+def _byte_size(value: Any) -> ByteSize:
+    return value if isinstance(value, ByteSize) else ByteSize(parse_byte_size(value))
 
 
 def _duration(value: Any) -> Duration:
@@ -87,6 +103,9 @@ def none_if_empty(value: Any) -> Any:
 
 DurationField = Annotated[Duration, PlainValidator(_duration), PlainSerializer(str)]
 OptionalDuration = Annotated[DurationField | None, BeforeValidator(none_if_empty)]
+OptionalByteSize = Annotated[
+    Annotated[ByteSize, PlainValidator(_byte_size), PlainSerializer(str)] | None, BeforeValidator(none_if_empty)
+]
 Durations = Annotated[tuple[DurationField, ...], BeforeValidator(_split)]
 Codes = Annotated[tuple[int | str, ...], AfterValidator(_codes), BeforeValidator(_split)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]

@@ -29,6 +29,13 @@ FAST_COMPACTION = {
     "delete.retention.ms": str(HOUR_MS),
 }
 
+LEAST_REPLICAS = 3
+LEAST_IN_SYNC = 2
+"""With so many replicas, and so many that must have a record before it is acknowledged, one broker may be lost."""
+
+# What a topic gets beside its specification where there are replicas enough.
+DURABLE = {"min.insync.replicas": str(LEAST_IN_SYNC), "unclean.leader.election.enable": "false"}
+
 # A producer's clock that is wrong by a week would let retention delete a record before it is read.
 KEPT_BY_ARRIVAL = {"message.timestamp.type": "LogAppendTime"}
 
@@ -102,6 +109,10 @@ class TopicSpec:
     def meets_in_deliver(self) -> bool:
         """Whether partition n of this topic goes to the worker that has partition n of `deliveries`."""
         return self.role in MEET_IN_DELIVER
+
+    def config_for(self, replication: int) -> dict[str, str]:
+        """Return the topic's settings where it is made with so many replicas."""
+        return {**self.config, **DURABLE} if replication >= LEAST_REPLICAS else self.config
 
     @property
     def config(self) -> dict[str, str]:
@@ -200,8 +211,9 @@ class Topics:
         return (*single, *tiers)
 
     def _spec(self, name: str, role: Role, retention_ms: int | None) -> TopicSpec:
-        if role is Role.CONFIG:
-            # A schedule begins when its record was appended, and busy ones write how far they have come all day long.
+        if role in (Role.CONFIG, Role.LANES):
+            # A schedule begins when its record was appended, and busy ones write how far they have come all day long. By lanes
+            # workers compare their clocks with the broker's.
             extra: Mapping[str, str] = {**FAST_COMPACTION, **KEPT_BY_ARRIVAL}
         elif role in COMPACTED:
             extra = FAST_COMPACTION

@@ -56,7 +56,7 @@ async def test_a_round_is_answered_when_all_of_it_wait() -> None:
     for number, path in enumerate((b"small", b"bomb", b"endless")):
         assert round_.told() == {"rounds": 0, "answered": 0, "ended": 0, "most_at_once": 0}, number
         calls[number][1].write(b"POST /" + path + b"?0.1 HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await calls[0][0].readuntil(b"ok")
         assert b"content-encoding: gzip" in await calls[1][0].readuntil(b"bomb")
         await calls[2][0].readexactly(2 * MIB)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import islice
 
 import pytest
 
 from bench.__main__ import promised
+from bench.even import evenly
 from bench.goals import Better, Goal
+from bench.limits import LITTLE, PARTS, WORKERS
 from bench.outcomes import Outcomes
 from bench.perf_tool import told
 from bench.profile import shares
 from bench.publish import requests, spread_over
 from bench.run import Part
 from bench.spread import at, spread
+from bench.turns import summed
 from bench.watch import grouped
+from streamer.core.partitioning import partition_of
 
 
 def result(task: str, outcome: str, *, final: bool, **more: object) -> bytes:
@@ -90,18 +95,19 @@ def delivered(per_s: float, *, beyond_one: int = 0, p50: float = 1.0) -> dict[st
 
 
 def test_what_is_promised_is_judged_where_it_was_measured() -> None:
-    """Of two workers at once, by the parts alone in two processes at once; what was not measured is not told."""
+    """Workers are compared with the parts alone by their turns, not by another run; what was not measured is not told."""
     throughput = {"2 workers, at once": delivered(2_600), "1 worker, at once": delivered(1_000, beyond_one=2)}
-    limits = {"parts": {"parts alone, 2 processes, at once": delivered(3_000)}}
+    rates = {WORKERS: 1_800, PARTS: 3_000, LITTLE: 6_000}
+    limits = {"parts": {}, "compared": {name: delivered(rate) for name, rate in rates.items()}}
     parts = {
         "throughput": Part([], throughput),
         "limits": Part([], limits),
         "open_loop": Part([], {"50/s": delivered(50, p50=7.0)}),
     }
     shown = promised(parts)
-    assert [each.holds for each in shown] == [True, True, True, False, False, False]
-    assert "0.867" in shown[2].text
-    assert "beyond one a task, all runs: 2" in shown[5].text
+    assert [each.holds for each in shown] == [True, True, True, False, False, False, False]
+    assert ["0.6;" in shown[2].text, "0.3;" in shown[3].text] == [True, True]
+    assert "beyond one a task, all runs: 2" in shown[6].text
     assert promised({}) == []
 
 
@@ -118,6 +124,28 @@ def test_growth_and_calls_in_flight_are_judged_too() -> None:
     assert [each.holds for each in shown] == [True, True, True, False, True, True, True]
     assert "199 MB" in shown[0].text
     assert "40 %" in shown[1].text
+
+
+@pytest.mark.parametrize("domains", [1, 7, 20, 24, 100])
+def test_domains_are_spread_evenly_over_partitions_and_over_those_who_share_them(domains: int) -> None:
+    """No partition has two more than another; nor has either half of them, nor the even ones or the odd ones, by far."""
+    chosen = evenly("127.0.0.{}:8080".format, domains, 12)
+    assert len(set(chosen)) == domains
+    found = Counter(partition_of(f"127.0.0.{number}:8080", 12) for number in chosen)
+    shares = [found[partition] for partition in range(12)]
+    assert max(shares) - min(shares) <= 1
+    assert abs(sum(shares[:6]) - sum(shares[6:])) <= 1
+    assert abs(sum(shares[::2]) - sum(shares[1::2])) <= 1
+
+
+def test_turns_are_summed() -> None:
+    """The rate is that of all tasks over all time, not the mean of rates; CPU is the mean of turns that are equally long."""
+    turn = {"memory_mib": {}, "others_cores": 0.0, "calls": 100, "tasks": 100}
+    fast = turn | {"took_s": 1.0, "all_in_ms": 0.2, "cpu_ms": {"worker": 0.1}, "put_off": 0}
+    slow = turn | {"took_s": 3.0, "all_in_ms": 0.4, "cpu_ms": {"worker": 0.3}, "put_off": 2, "calls": 101}
+    found = summed([fast, slow])
+    assert (found["per_s"], found["all_in_ms"], found["cpu_ms"]) == (50.0, 0.3, {"worker": 0.2})
+    assert (found["tasks"], found["beyond_one"], found["put_off"]) == (200, 1, 2)
 
 
 def test_the_last_line_of_the_perf_test_is_the_sum() -> None:

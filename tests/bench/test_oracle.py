@@ -9,7 +9,7 @@ from bench.oracle import Anomaly, Call, Told, Verdict, judge
 
 def attempt(task: str, number: int, state: str | None = None, *, generation: int = 1, event: str = "") -> Told:
     """Return the result of an attempt, which may be the end."""
-    return Told(task, event or f"{task}/{generation}/{number}/{state}", generation, True, state)
+    return Told(task, event or f"{task}/{generation}/{number}/{state}", generation, True, state, number)
 
 
 def decision(task: str, state: str | None, *, generation: int = 1) -> Told:

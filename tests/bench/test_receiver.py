@@ -93,7 +93,7 @@ async def test_calls_are_answered_and_told(delay_s: float) -> None:
     slots = Slots(tally)
     target = await loop.create_server(lambda: Target(tally, lambda _: slots, delay_s), "127.0.0.1", 0)
     desk = await loop.create_server(lambda: Desk(tally), "127.0.0.1", 0)
-    async with asyncio.timeout(5), target, desk, aclosing(_caller(target)) as calls:
+    async with asyncio.timeout(30), target, desk, aclosing(_caller(target)) as calls:
         for _ in range(2):
             begun_s = loop.time()
             await anext(calls)

@@ -51,6 +51,17 @@ def test_verdict(delivery: Delivery, found: Entry | None, verdict: Currency) -> 
     assert currency(delivery, CONTENT, found) is verdict
 
 
+def test_copy_of_an_earlier_wait_is_not_current() -> None:
+    """RULES 9: of a wait that was written twice only what the entry speaks of goes on; a copy would wait anew, and double again."""
+    waits_until_s = NOW_MS // 1000 + 60
+    waiting = replace(entry(1, State.RETRYING), due_s=waits_until_s)
+    verdicts = {
+        due_ms: currency(replace(again(2), due_at_ms=due_ms), CONTENT, waiting)
+        for due_ms in (NOW_MS, waits_until_s * 1000 - 1, waits_until_s * 1000, waits_until_s * 1000 + 999)
+    }
+    assert list(verdicts.values()) == [Currency.NOT_CURRENT] * 2 + [Currency.CURRENT] * 2
+
+
 def test_other_content_under_the_same_id_is_a_duplicate() -> None:
     """RULES 32: another request record with other content is answered; the same record never is."""
     assert currency(first(8), b"other...", entry(1, State.SUCCEEDED)) is Currency.DUPLICATE

@@ -183,6 +183,19 @@ async def test_record_that_cannot_be_handled_holds_up_no_other_and_is_tried_agai
     assert (counter.through, counter.window.unfinished) == ([1, 3, 2], 0)
 
 
+async def test_id_stays_with_its_first_while_the_claim_cannot_be_written(counter: Counter) -> None:
+    """RULES 12: let through, and the claim's own write fails: who comes meanwhile is a duplicate, not a second first."""
+    counter.outbox.fail("log", RuntimeError("a bug of ours"))
+    await counter.give(named())
+    assert (counter.through, counter.outbox.changelog) == ([1], [])
+    await counter.give(named(offset=2))
+    assert ([result.outcome for result in counter.results], counter.through) == ([Outcome.DUPLICATE], [1])
+    await counter.clock.advance(5_000)
+    assert (counter.through, len(counter.outbox.changelog), counter.window.unfinished) == ([1, 1], 1, 0)
+    await counter.give(named(offset=3))
+    assert (len(counter.results), counter.through) == (2, [1, 1])
+
+
 async def test_crash_between_the_passage_and_the_claim_lets_the_same_record_through_again(counter: Counter) -> None:
     """RULES 12: the repeat is harmless, since deliver knows its coordinates; another record would still be a duplicate."""
     counter.outbox.fail("publish", Abandoned(), landed=ALL)

@@ -195,3 +195,15 @@ async def test_write_that_fails_is_nobodys_release(shelf: Shelf) -> None:
     shelf.start()
     await shelf.clock.advance(ROUND_MS)
     assert [record for record, _ in shelf.due] == ["a"]
+
+
+async def test_owed_are_those_whose_time_has_come_and_that_may_leave(shelf: Shelf) -> None:
+    """What still waits is no debt, nor what deliver is too far behind to take; and the partition read to its far end rests."""
+    shelf.log.append(PLACE, "a", NOW_MS + MINUTE_MS, NOW_MS + MINUTE_MS)
+    assert PLACE in shelf.hold.wanted()
+    await shelf.hold.round()
+    assert (shelf.hold.owed(), PLACE in shelf.hold.wanted()) == (0, False)
+    await shelf.clock.advance(MINUTE_MS)
+    assert shelf.hold.owed() == 1
+    shelf.log.crowd.add(0)
+    assert shelf.hold.owed() == 0

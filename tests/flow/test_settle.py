@@ -63,6 +63,18 @@ async def test_settlements_that_gather_during_a_write_go_as_one_group(desk: Desk
     assert writes == [1, 10, 10]
 
 
+async def test_no_more_calls_are_unwritten_than_twice_those_allowed_in_flight() -> None:
+    """A broker that is slow to answer holds up calls, so that a crash has a bounded number of them made again."""
+    desk = Desk(limits=DeliverLimits(in_flight=2))
+    desk.outbox.block("publish")
+    await desk.give(*[task(f"tsk_{number}") for number in range(10)])
+    assert len(desk.sent) == 4
+    desk.outbox.unblock("publish")
+    await desk.clock.settle()
+    assert (len(desk.sent), desk.unfinished) == (10, 0)
+    await desk.stop()
+
+
 async def test_one_settlement_that_cannot_be_written_does_not_hold_up_its_group(desk: Desk) -> None:
     """RULES 14: the others of its group are written; it is deferred with the trace, and its offset is finished."""
 
@@ -87,6 +99,17 @@ async def test_group_whose_write_failed_after_it_landed_ends_the_same(desk: Desk
     assert [result.task_id for result in desk.results if result.final] == ["tsk_1", "tsk_2", "tsk_1", "tsk_2"]
     assert len(desk.sent) == 2
     assert desk.entry("tsk_1").state is desk.entry("tsk_2").state is State.SUCCEEDED
+
+
+async def test_wait_that_cannot_be_written_makes_no_task_due_sooner(desk: Desk) -> None:
+    """A task for later whose deferral fails is set aside for a fault of ours, and still not sent before its time."""
+    desk.outbox.fail("publish", RuntimeError("too large"))
+    due_at_ms = desk.clock.now_ms() + 90 * MINUTE_MS
+    await desk.give(task(due_at_ms=due_at_ms))
+    [held] = desk.held
+    assert (held.delivery.due_at_ms, held.delivery.faults) == (due_at_ms, 1)
+    await desk.come_back()
+    assert [sent.at_ms for sent in desk.sender.sent] == [due_at_ms]
 
 
 async def test_deferral_that_cannot_be_written_is_tried_every_five_seconds(desk: Desk) -> None:

@@ -36,6 +36,15 @@ async def test_without_topics(no_topics: Installation) -> None:
     assert made.code == listed.code == 0, made.err + listed.err
 
 
+async def test_without_a_broker(tmp_path: Path) -> None:
+    """One line names the addresses and the setting, and no trace is shown."""
+    place = Installation("127.0.0.1:1", "t.", tmp_path).write_settings()
+    refused = await place.run("worker")
+    assert refused.code == 1
+    assert "Kafka at 127.0.0.1:1 does not answer: no connection (kafka.bootstrap_servers)" in refused.err
+    assert "Traceback" not in refused.err
+
+
 async def test_on_unequal_partition_counts(no_topics: Installation) -> None:
     """The topic that differs from those it meets is named, with both counts."""
     due = no_topics.topics.due
@@ -55,6 +64,23 @@ async def test_on_a_compacted_topic(no_topics: Installation) -> None:
     )
     assert f"topic {deliveries}: cleanup.policy is compact, must be delete alone; run: kafka-configs.sh" in refused
     assert f"--entity-name {deliveries} --add-config cleanup.policy=delete" in refused
+
+
+async def test_in_production_on_one_broker(no_topics: Installation) -> None:
+    """Topics that would go with their broker are each named; so are settings that suit one machine alone."""
+    await no_topics.run("topics", "create")
+    unsafe = await no_topics.run("worker", env={"STREAMER_MODE": "production"})
+    safe = {"MODE": "production", "HTTP__ALLOW_PRIVATE": "false", "TOPICS__REPLICATION": "3"}
+    refused = await no_topics.run("worker", env={f"STREAMER_{name}": value for name, value in safe.items()})
+    names = [spec.name for spec in no_topics.topics.specs()]
+    await delete_topics(no_topics.bootstrap, names)
+    assert unsafe.code == 2
+    assert "http.allow_private (true) must be false in production mode" in unsafe.err
+    assert "topics.replication (1) must be at least 3 in production mode" in unsafe.err
+    assert refused.code == 1
+    for name in names:
+        assert f"topic {name}: the number of replicas is 1, must be at least 3 in production mode" in refused.err
+        assert f"topic {name}: min.insync.replicas is 1, must be at least 2 in production mode" in refused.err
 
 
 async def test_on_records_that_were_never_read(scene: Scene) -> None:

@@ -190,6 +190,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
             {"http.first_byte_timeout": "10s"},
             "http.first_byte_timeout (10s) must be more than http.connect_timeout (10s)",
         ),
+        ({"worker.max_age": "0s"}, "worker.max_age must be more than 0s, or empty"),
         ({"http.read_timeout": "0s"}, "http.read_timeout must be more than 0s"),
         ({"limits.body_bytes": 4 * 2**20}, "topics.max_message_bytes (4194304) must be at least"),
         ({"topics.retention.results": "0s"}, "topics.retention.results must be more than 0s"),

@@ -1,4 +1,7 @@
-"""Plays storms of many lanes and tells what came of them: ``python -m tests.simulation --seeds 5 --tasks 100000``."""
+"""Plays storms of many lanes and tells what came of them: ``python -m tests.simulation --seeds 5 --tasks 100000``.
+
+With ``all`` as the first word everything is played, not lanes alone: see ``python -m tests.simulation all --help``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import time
 from tests.core.samples import NOW_MS
 from tests.simulation.lanes_plan import stormy
 from tests.simulation.lanes_world import LanesWorld
+from tests.simulation.storm import runs
 
 
 def played(seed: int, tasks: int) -> bool:
@@ -33,6 +37,8 @@ def played(seed: int, tasks: int) -> bool:
 
 def main() -> int:
     """Play the seeds asked for; 1 when a rule was broken."""
+    if sys.argv[1:2] == ["all"]:
+        return runs.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="how many seeds (default: 3)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (default: 0)")

@@ -37,10 +37,10 @@ class Domains:
 
 
 @asynccontextmanager
-async def many_domains(count: int, log: Path) -> AsyncIterator[Domains]:
-    """Run the process; it ends, and its log is complete, when the context does."""
+async def many_domains(count: int, log: Path, *, heads: bool = False) -> AsyncIterator[Domains]:
+    """Run the process; it ends, and its log is complete, when the context does. ``heads`` logs requests' heads too."""
     said = log.with_suffix(".urls")
-    process = _start(count, log, said)
+    process = _start(count, log, said, *(["--heads"] if heads else []))
     try:
         await until(lambda: said.read_text().endswith("\n") or process.poll() is not None, _START_S)
         assert process.poll() is None, "the receiver's process ended before it said its URLs; its words are above"
@@ -50,8 +50,8 @@ async def many_domains(count: int, log: Path) -> AsyncIterator[Domains]:
         process.wait()
 
 
-def _start(count: int, log: Path, said: Path) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-m", "tests.support.domains", "--count", str(count), "--log", str(log)]
+def _start(count: int, log: Path, said: Path, *more: str) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-m", "tests.support.domains", "--count", str(count), "--log", str(log), *more]
     with said.open("wb") as out:
         return subprocess.Popen(words, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=out)
 
@@ -61,8 +61,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A fast HTTP receiver on many ports that logs its arrivals.")
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--heads", action="store_true", help="log each request's head as it came")
     args = parser.parse_args()
-    uvloop.run(serve([0] * args.count, args.log, json.dumps))
+    uvloop.run(serve([0] * args.count, args.log, json.dumps, heads=args.heads))
 
 
 if __name__ == "__main__":

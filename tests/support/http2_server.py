@@ -23,29 +23,33 @@ class Http2Server:
     connections: int = 0
     open: int = 0
     versions: list[str] = field(default_factory=list)
+    carried_by: list[int] = field(default_factory=list)
+    """Per request, the number of the connection it came on."""
     hold: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         self.connections += 1
         self.open += 1
+        number = self.connections
         tls = writer.get_extra_info("ssl_object")
         try:
             if tls is not None and tls.selected_alpn_protocol() != "h2":
-                await self._serve_http1(reader, writer)
+                await self._serve_http1(number, reader, writer)
             else:
-                await self._serve_http2(reader, writer)
+                await self._serve_http2(number, reader, writer)
         finally:
             self.open -= 1
 
-    async def _serve_http1(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_http1(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             await reader.readuntil(b"\r\n\r\n")
             self.versions.append("1.1")
+            self.carried_by.append(number)
             await self.hold.wait()
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
 
-    async def _serve_http2(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_http2(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = H2Connection(H2Configuration(client_side=False))
         connection.initiate_connection()
         writer.write(connection.data_to_send())
@@ -54,6 +58,7 @@ class Http2Server:
             for event in connection.receive_data(data):
                 if isinstance(event, RequestReceived):
                     self.versions.append("2")
+                    self.carried_by.append(number)
                 elif isinstance(event, StreamEnded):
                     answers.add(asyncio.create_task(self._answer(connection, event.stream_id or 0, writer)))
                 elif isinstance(event, ConnectionTerminated):

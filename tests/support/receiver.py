@@ -71,14 +71,14 @@ async def running_receiver() -> AsyncIterator[Receiver]:
         await receiver.server.stop()
 
 
-async def serve(ports: Sequence[int], log: Path, say: Callable[[list[str]], str]) -> None:
+async def serve(ports: Sequence[int], log: Path, say: Callable[[list[str]], str], *, heads: bool = False) -> None:
     """Serve on each port, 0 for a free one, until told to stop; ``say`` makes the line for the parent of the URLs."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     answers = PathAnswers()
-    with ArrivalLog(log) as written:
+    with ArrivalLog(log, heads=heads) as written:
 
         def respond(arrival: Arrival) -> Answer:
             answer = answers(arrival)
@@ -97,8 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A fast HTTP receiver that logs its arrivals.")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--heads", action="store_true", help="log each request's head as it came")
     args = parser.parse_args()
-    uvloop.run(serve([args.port], args.log, lambda urls: urls[0]))
+    uvloop.run(serve([args.port], args.log, lambda urls: urls[0], heads=args.heads))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from streamer.adapters.broker import lifeline, ports
 from streamer.adapters.redis.client import RedisOptions
+from tests.support.stopping import stop_process
 from tests.support.waiting import until
 
 HOST = "127.0.0.1"
@@ -61,7 +62,7 @@ class RedisServer:
     def freeze(self) -> None:
         """Let it take connections and answer nothing."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        stop_process(self._process.pid)
 
     def thaw(self) -> None:
         """Let it go on."""

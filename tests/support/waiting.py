@@ -8,7 +8,7 @@ from collections.abc import Callable
 _LOOK_S = 0.005
 
 
-async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], within_s: float = 30.0) -> None:
     """Return once ``condition()`` is true; TimeoutError after ``within_s``."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - for what gives no signal

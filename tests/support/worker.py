@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support.installation import ROOT, Installation, environment
+from tests.support.stopping import stop_process
 from tests.support.waiting import until
 
 _READY_S = 30.0
@@ -63,7 +64,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Stop it as a debugger or an overloaded machine would: it does nothing more, and knows of nothing."""
-        self._process.send_signal(signal.SIGSTOP)
+        stop_process(self.pid)
 
     def go_on(self) -> None:
         """Let it go on after a stop."""

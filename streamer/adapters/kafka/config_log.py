@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamer.adapters.kafka.config_state import ConfigState
+from streamer.adapters.kafka.stands import Stand
 from streamer.core.policy_book import PolicyBook
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ _POLL_MS = 500
 _POLL_RECORDS = 2_000
 _FIRST_RETRY_S = 0.2
 _LONGEST_RETRY_S = 5.0
+_START_S = 30.0
 _STOP_S = 2.0
 
 
@@ -37,6 +39,8 @@ class ConfigLog:
         self._partition = TopicPartition(topic, 0)
         self._state = state
         self.caught_up = asyncio.Event()
+        #: Where the client reads on.
+        self._at = 0
         #: Why it could not be read, the last time.
         self.trouble: str | None = None
 
@@ -48,6 +52,10 @@ class ConfigLog:
     def current(self) -> PolicyBook:
         """Return the policies in force now."""
         return self._state.book
+
+    def stand(self) -> Stand:
+        """Return how far it has been read, for its watchdog."""
+        return Stand(self._at, 0, {self._partition: self._at})
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -74,7 +82,7 @@ class ConfigLog:
             max_partition_fetch_bytes=1024 * 1024,
         )
         try:
-            await consumer.start()
+            await asyncio.wait_for(consumer.start(), _START_S)
             consumer.assign([self._partition])
             yield consumer
         finally:
@@ -85,8 +93,9 @@ class ConfigLog:
         end = (await consumer.end_offsets([self._partition]))[self._partition]
         self._state.begin()
         # The position, not the last record's offset: compaction leaves holes, at the end too.
-        while await consumer.position(self._partition) < end:
+        while (at := await consumer.position(self._partition)) < end:
             await self._take(consumer)
+        self._at = at
         self._state.finish()
         self._state.renew()
         self.caught_up.set()
@@ -94,6 +103,7 @@ class ConfigLog:
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             await self._take(consumer)
+            self._at = await consumer.position(self._partition)
             self._state.renew()
 
     async def _take(self, consumer: AIOKafkaConsumer) -> None:

@@ -19,6 +19,7 @@ from streamer.adapters.kafka.starts import starting_offsets
 
 log = logging.getLogger(__name__)
 
+_START_S = 30.0
 _STOP_S = 5.0
 _COMMIT_S = 5.0
 #: No offset at all: what is committed of a partition that has just been assigned.
@@ -39,6 +40,8 @@ class ReaderOptions:
     max_partition_bytes: int = 128 * 1024
     read_committed: bool = False
     from_latest: bool = False
+    #: Of a static member: its place in the group is kept while it restarts.
+    instance_id: str | None = None
 
 
 class GroupReader(ConsumerRebalanceListener):
@@ -64,6 +67,7 @@ class GroupReader(ConsumerRebalanceListener):
         self._paused: set[TopicPartition] = set()
         self.consumer = AIOKafkaConsumer(
             group_id=options.group,
+            group_instance_id=options.instance_id,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             # A tier may rightly be left alone for a week; progress is not measured by polls.
@@ -79,9 +83,9 @@ class GroupReader(ConsumerRebalanceListener):
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[GroupReader]:
         """Join the group for the length of the block, committing now and then; leave it at the end."""
-        await self.consumer.start()
         committer = None
         try:
+            await asyncio.wait_for(self.consumer.start(), _START_S)
             listen(self.consumer._coordinator, self._lease)
             be_patient(self.consumer)
             self.consumer.subscribe(topics=list(self._options.topics), listener=self)
@@ -98,6 +102,15 @@ class GroupReader(ConsumerRebalanceListener):
     def assignment(self) -> Collection[TopicPartition]:
         """Return the partitions that are ours."""
         return self._known.keys()
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """Return where the client reads on, as far as it knows; that may lie behind markers which it hands out to nobody."""
+        subscription: Any = self.consumer._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None:
+            return {}
+        states = {tp: assignment.state_value(tp) for tp in assignment.tps}
+        return {tp: state.position for tp, state in states.items() if state.has_valid_position}
 
     def only(self, wanted: Iterable[TopicPartition]) -> None:
         """Pause every partition but the wanted ones."""

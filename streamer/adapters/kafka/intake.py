@@ -14,6 +14,7 @@ from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaE
 from streamer.adapters.kafka.group_reader import GroupReader, ReaderOptions
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.producer import DurableProducer
+from streamer.adapters.kafka.stands import Stand
 from streamer.core.emit import Emit
 from streamer.core.policy_book import PolicyBook
 from streamer.core.reading import Accepted, Refused
@@ -67,24 +68,41 @@ class KafkaIntake:
         #: Is called with what the broker has acknowledged, where anybody wants to know.
         self._told = told
         self._done: dict[TopicPartition, int] = {}
-        #: Set once the group has given us our share, be it nothing.
+        self._reader: GroupReader | None = None
+        self._handled = self._in_hand = 0
+        #: Set while the group has given us our share, be it nothing.
         self.joined = asyncio.Event()
 
     async def run(self) -> None:
         """Run until cancelled; after an error the group is joined anew."""
         while True:
-            reader = GroupReader(self._options, self._lease, lambda: dict(self._done), self._assigned, self._done.clear)
+            reader = self._reader = GroupReader(
+                self._options, self._lease, lambda: dict(self._done), self._assigned, self._revoked
+            )
             try:
                 async with reader.joined():
                     await self._run(reader)
             except (KafkaError, Abandoned, OSError) as error:
                 log.warning("intake starts again: %r", error)
                 await self._producer.abort()
+                self._revoked()
                 await asyncio.sleep(_AGAIN_S)
+
+    def stand(self) -> Stand:
+        """Return how far intake is, for its watchdog."""
+        at = self._reader.positions() if self._reader is not None else {}
+        # Behind the last record there may be a transaction's marker, which no reader is ever handed: the client's position counts.
+        following = {tp: max(done, at.get(tp, done)) for tp, done in self._done.items()}
+        # A share of the group is owed too: one that never comes would look like having nothing to do.
+        return Stand(self._handled + sum(following.values()), self._in_hand + (not self.joined.is_set()), following)
 
     def _assigned(self, starts: Mapping[TopicPartition, int]) -> None:
         self._done.update(starts)
         self.joined.set()
+
+    def _revoked(self) -> None:
+        self._done.clear()
+        self.joined.clear()
 
     async def _run(self, reader: GroupReader) -> None:
         while True:
@@ -109,13 +127,18 @@ class KafkaIntake:
                 await asyncio.sleep(0)
         self._meter.count("requests_read", sum(map(len, batches.values())))
         await self._write(out)
+        self._handled += sum(map(len, batches.values()))
         for tp, batch in batches.items():
             # Partitions may have moved while the broker acknowledged: what is not ours any more is not committed.
             if tp in self._done:
                 self._done[tp] = batch[-1].offset + 1
 
     async def _write(self, out: Sequence[Made]) -> None:
-        await self._producer.write([encoded for _, encoded in out])
+        self._in_hand = len(out)
+        try:
+            await self._producer.write([encoded for _, encoded in out])
+        finally:
+            self._in_hand = 0
         if self._told is not None:
             self._told([emit for emit, _ in out])
 

@@ -130,6 +130,11 @@ class Ownership:
         kept = self._locals.get(partition)
         return kept.applied_offset if kept is not None and kept.applied_offset >= 0 else None
 
+    @property
+    def applied(self) -> int:
+        """How far all changelogs are applied, taken together: it changes as long as a recovery gets on."""
+        return sum(local.applied_offset for local in list(self._locals.values()))
+
     def keep_only(self, partitions: set[int]) -> None:
         """Drop the stores of partitions that are no longer ours, whole (RULES 7)."""
         for partition in set(self._locals) - partitions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,31 +13,33 @@ from aiokafka.errors import KafkaError
 
 from streamer.adapters.kafka.clients import partition_counts
 
-_COORDINATOR_S = 30.0
+_ANSWER_S = 30.0
 _AGAIN_S = 0.1
+_CLOSE_S = 2.0
 
 
 async def committed(client_options: Mapping[str, Any], group: str) -> dict[TopicPartition, int]:
-    """Return a group's committed offsets; TimeoutError when the group has no coordinator for half a minute."""
+    """Return a group's committed offsets; TimeoutError when it has no coordinator, or gets no answer, for half a minute."""
     admin = AIOKafkaAdminClient(**client_options)
-    await admin.start()
     try:
-        # By its id, found here: a cluster makes the topic of its offsets when the first group is asked for.
-        found = await admin.list_consumer_group_offsets(group, await _coordinator(admin, group))
-        return {tp: meta.offset for tp, meta in found.items() if meta.offset >= 0}
+        async with asyncio.timeout(_ANSWER_S):
+            await admin.start()
+            # By its id, found here: a cluster makes the topic of its offsets when the first group is asked for.
+            found = await admin.list_consumer_group_offsets(group, await _coordinator(admin, group))
+            return {tp: meta.offset for tp, meta in found.items() if meta.offset >= 0}
     finally:
-        await admin.close()
+        with suppress(KafkaError, OSError):
+            await asyncio.wait_for(admin.close(), _CLOSE_S)
 
 
 async def _coordinator(admin: AIOKafkaAdminClient, group: str) -> int:
-    async with asyncio.timeout(_COORDINATOR_S):
-        while True:
-            try:
-                return int(await admin.find_coordinator(group))
-            except KafkaError as error:
-                if not error.retriable:
-                    raise
-                await asyncio.sleep(_AGAIN_S)
+    while True:
+        try:
+            return int(await admin.find_coordinator(group))
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            await asyncio.sleep(_AGAIN_S)
 
 
 async def never_read(client_options: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
@@ -51,11 +54,13 @@ async def never_read(client_options: Mapping[str, Any], groups: Mapping[str, Seq
     # A consumer that subscribes to nothing knows no topic's partitions: they are asked for.
     counts = await partition_counts(client_options, unknown)
     consumer = AIOKafkaConsumer(**client_options)
-    await consumer.start()
     try:
-        return [topic for topic in unknown if await _holds_records(consumer, topic, counts[topic])]
+        async with asyncio.timeout(_ANSWER_S):
+            await consumer.start()
+            return [topic for topic in unknown if await _holds_records(consumer, topic, counts[topic])]
     finally:
-        await consumer.stop()
+        with suppress(KafkaError, OSError):
+            await asyncio.wait_for(consumer.stop(), _CLOSE_S)
 
 
 async def _holds_records(consumer: AIOKafkaConsumer, topic: str, partitions: int) -> bool:

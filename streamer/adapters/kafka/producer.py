@@ -18,6 +18,7 @@ from streamer.wire.outgoing import OutRecord
 log = logging.getLogger(__name__)
 
 _RETRY_S = 0.2
+_CLOSE_S = 2.0
 
 
 class DurableProducer:
@@ -133,7 +134,7 @@ async def _abort(producer: AIOKafkaProducer) -> None:
     # then whatever still waits for an acknowledgement.
     producer._closed = True
     with suppress(Exception):
-        await producer.client.close()
+        await asyncio.wait_for(producer.client.close(), _CLOSE_S)
     task = producer._sender.sender_task
     if task is not None and not task.done():
         task.cancel()

@@ -52,6 +52,11 @@ class Share:
         """The partition, and the offset of the last record in it, once acknowledged."""
         return self._tp.partition, self.future.result().offset + self._first + len(self.numbers) - 1
 
+    def stamped_at_ms(self) -> int | None:
+        """Return the time that the broker put on it, once acknowledged; None where the topic keeps the producer's."""
+        at_ms = self.future.result().timestamp
+        return None if at_ms == _OURS else at_ms
+
     def written(self) -> Iterator[tuple[int, Written]]:
         """Iterate where the records stand, once acknowledged, each with its place in the group."""
         begun = self.future.result()
@@ -72,6 +77,10 @@ class Receipt:
     def lasts(self) -> Iterator[tuple[int, int]]:
         """Iterate each share's partition and last offset; those of one partition come in their order."""
         return (share.last for share in self._shares)
+
+    def stamped_at_ms(self) -> int | None:
+        """Return the broker's time on the first records; None where the topic keeps the producer's, or nothing was written."""
+        return self._shares[0].stamped_at_ms() if self._shares else None
 
     def records(self) -> list[Written]:
         """Return where each record stands, in the order in which they were given."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streamer.adapters.kafka.group_reader import GroupReader, ReaderOptions
+from streamer.adapters.kafka.lag_watch import LagWatch
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.producer import DurableProducer
-from streamer.adapters.kafka.progress import handed_of
+from streamer.adapters.kafka.stands import Stand
 from streamer.core.held import HeldRecord
 from streamer.core.window import HoleError, Window
 from streamer.flow.hold import Hold, Place, Relay
@@ -27,9 +26,6 @@ from streamer.wire.unreadable import UnreadableRecord
 
 log = logging.getLogger(__name__)
 
-#: Hold stops releasing into a partition of ``due`` while deliver is this far behind there (RULES 20).
-CROWDED = 1_000
-_LAG_POLL_S = 1.0
 _AGAIN_S = 1.0
 _UNBOUNDED = 1 << 62
 
@@ -50,16 +46,15 @@ class KafkaTierLog:
     ) -> None:
         self._options = options
         self._topics = topics
-        self._deliver_group = deliver_group
         self._producer = producer
         self._lease = lease
         self._meter = meter
         self._unreadable = unreadable
         self._tier_of = {topics.retry(tier.name): tier.name for tier in topics.tiers}
         self._windows: dict[TopicPartition, Window] = {}
-        self._crowded: set[int] = set()
+        self._lag = LagWatch(options.client_options, topics.due, topics.partitions, deliver_group)
         self._reader: GroupReader | None = None
-        #: Set once the group has given us our share, be it nothing.
+        #: Set while the group has given us our share, be it nothing.
         self.joined = asyncio.Event()
 
     async def run(self, hold: Hold) -> None:
@@ -68,7 +63,7 @@ class KafkaTierLog:
             reader = self._reader = GroupReader(
                 self._options, self._lease, self._committable, self._assigned, lambda: self._revoked(hold)
             )
-            watch = asyncio.create_task(self._watch_lag())
+            watch = asyncio.create_task(self._lag.run(reader.consumer.end_offsets))
             try:
                 async with reader.joined():
                     await hold.run()
@@ -79,6 +74,15 @@ class KafkaTierLog:
                 await asyncio.sleep(_AGAIN_S)
             finally:
                 watch.cancel()
+
+    def stand(self, hold: Hold) -> Stand:
+        """Return how far hold is, for its watchdog; what it need not read yet is not among what it owes."""
+        wanted = {self._tp(place) for place in hold.wanted()}
+        windows = list(self._windows.items())
+        moved = sum(window.finished + window.next_offset for _, window in windows)
+        # A share of the group is owed too: one that never comes would look like having nothing to do.
+        in_hand = hold.owed() + (not self.joined.is_set())
+        return Stand(moved, in_hand, {tp: window.next_offset for tp, window in windows if tp in wanted})
 
     def places(self) -> Collection[Place]:
         """Return the partitions that are ours now."""
@@ -107,7 +111,7 @@ class KafkaTierLog:
 
     def crowded(self, partition: int) -> bool:
         """Tell whether deliver is far behind on a partition of ``due``."""
-        return partition in self._crowded
+        return self._lag.crowded(partition)
 
     async def _take(self, tp: TopicPartition, batch: Sequence[Any]) -> list[HeldRecord]:
         window = self._windows.get(tp)
@@ -161,29 +165,7 @@ class KafkaTierLog:
     def _revoked(self, hold: Hold) -> None:
         hold.forget(self.places())
         self._windows = {}
-
-    async def _watch_lag(self) -> None:
-        admin = AIOKafkaAdminClient(**self._options.client_options)
-        try:
-            await admin.start()
-            while True:
-                await asyncio.sleep(_LAG_POLL_S)
-                with suppress(KafkaError, OSError):
-                    self._crowded = await self._lagging(admin)
-        except (KafkaError, OSError) as error:
-            log.warning("deliver's lag is not known: %r", error)
-        finally:
-            with suppress(Exception):
-                await admin.close()
-
-    async def _lagging(self, admin: AIOKafkaAdminClient) -> set[int]:
-        assert self._reader is not None
-        tps = [TopicPartition(self._topics.due, number) for number in range(self._topics.partitions)]
-        ends = await self._reader.consumer.end_offsets(tps)
-        found = await admin.list_consumer_group_offsets(self._deliver_group, partitions=tps)
-        # By what was handed out: what deliver has in hand it bounds by itself, and may keep for half a minute.
-        handed = {tp: handed_of(at.offset, at.metadata) for tp, at in found.items() if at.offset >= 0}
-        return {tp.partition for tp in tps if tp in handed and handed[tp] < ends[tp] - CROWDED}
+        self.joined.clear()
 
     def _place(self, tp: TopicPartition) -> Place:
         return self._tier_of[tp.topic], tp.partition

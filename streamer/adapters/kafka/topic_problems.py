@@ -59,7 +59,7 @@ def problems_of(
 def _settings(bootstrap: str, spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Problem]:
     def problem(setting: str, wanted: str, value: str) -> Problem:
         return Problem(
-            spec.name, setting, config.get(setting, "unset"), wanted, _alter(bootstrap, spec, setting, value)
+            spec.name, setting, config.get(setting, "unset"), wanted, alter(bootstrap, spec.name, setting, value)
         )
 
     policies = {policy.strip() for policy in config.get("cleanup.policy", "").split(",")}
@@ -73,10 +73,11 @@ def _settings(bootstrap: str, spec: TopicSpec, config: Mapping[str, str]) -> Ite
         yield problem("max.message.bytes", f"at least {spec.max_message_bytes}", str(spec.max_message_bytes))
 
 
-def _alter(bootstrap: str, spec: TopicSpec, setting: str, value: str) -> str:
+def alter(bootstrap: str, topic: str, setting: str, value: str) -> str:
+    """Return the remedy for a topic's setting: the command that changes it."""
     return (
         f"run: kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics "
-        f"--entity-name {spec.name} --add-config {setting}={value}"
+        f"--entity-name {topic} --add-config {setting}={value}"
     )
 
 

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
+from streamer.adapters.kafka.durability import OFFSETS_TOPIC, fragile
 from streamer.adapters.kafka.topic_problems import Problem, TopicFacts, problems_of
 from streamer.wire.topics import TopicSpec
 
@@ -66,20 +67,30 @@ async def describe(
     return [TopicFacts(f.name, f.partitions, f.replication, f.config, counts[f.name]) for f in facts]
 
 
-async def check(bootstrap: str, specs: Sequence[TopicSpec], **client_options: Any) -> list[Problem]:
-    """Return all that keeps a worker from running safely on these topics; an empty list is consent."""
+async def check(
+    bootstrap: str, specs: Sequence[TopicSpec], *, production: bool = False, **client_options: Any
+) -> list[Problem]:
+    """Return all that keeps a worker from running safely on these topics; an empty list is consent.
+
+    In ``production`` they must outlive a broker too.
+    """
     async with _admin(bootstrap, client_options) as admin:
         cluster = await _look(admin)
         facts = await _facts(admin, cluster, [spec.name for spec in specs])
         offsets_kept_minutes = await _offsets_retention_minutes(admin, cluster.node_id)
-    return problems_of(bootstrap, specs, facts, offsets_kept_minutes)
+    problems = problems_of(bootstrap, specs, facts, offsets_kept_minutes)
+    if production:
+        offsets = cluster.topics.get(OFFSETS_TOPIC)
+        problems += fragile(bootstrap, facts, _replication(offsets) if offsets is not None else None)
+    return problems
 
 
 @asynccontextmanager
 async def _admin(bootstrap: str, client_options: Mapping[str, Any]) -> AsyncIterator[Any]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **client_options)
     try:
-        await admin.start()
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            await admin.start()
         yield admin
     finally:
         await admin.close()
@@ -93,7 +104,10 @@ async def _look(admin: Any) -> _Cluster:
 
 
 async def _create(admin: Any, specs: Sequence[TopicSpec], replication: int) -> list[str]:
-    wanted = {spec.name: NewTopic(spec.name, spec.partitions, replication, topic_configs=spec.config) for spec in specs}
+    wanted = {
+        spec.name: NewTopic(spec.name, spec.partitions, replication, topic_configs=spec.config_for(replication))
+        for spec in specs
+    }
     created: list[str] = []
     for _ in range(CREATE_TRIES):
         answer = await admin.create_topics(list(wanted.values()))
@@ -147,11 +161,15 @@ async def _facts(admin: Any, cluster: _Cluster, names: Collection[str]) -> list[
         TopicFacts(
             name=name,
             partitions=len(cluster.topics[name]["partitions"]),
-            replication=min((len(p["replicas"]) for p in cluster.topics[name]["partitions"]), default=0),
+            replication=_replication(cluster.topics[name]),
             config=configs[name],
         )
         for name in present
     ]
+
+
+def _replication(topic: Mapping[str, Any]) -> int:
+    return min((len(partition["replicas"]) for partition in topic["partitions"]), default=0)
 
 
 async def _offsets_retention_minutes(admin: Any, node_id: int) -> int | None:

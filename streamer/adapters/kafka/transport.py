@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP, ConsumerMessage
@@ -28,6 +29,8 @@ _FULL_POLL_S = 0.05
 _POLL_S = 0.25
 #: How long one commit may take; the next one carries the same offsets.
 _COMMIT_S = 5.0
+#: How long one search for where a log begins may take, and how soon it is begun again.
+_SEEK_S, _AGAIN_S = 10.0, 1.0
 
 
 class BatchConsumer(Consumer):
@@ -143,8 +146,18 @@ class BatchConsumer(Consumer):
         """Do nothing: a gap between two messages is what the second one carries."""
 
     async def seek_back(self, tp: TP, offset: int) -> int:
-        """Read a partition again from ``offset``, or from where its log begins now; return which."""
-        return await self._thread.seek_clamped(tp, offset)
+        """Read a partition again from ``offset``, or from where its log begins now; return which.
+
+        Tried until it is done, or the assignment has changed: a hole that is left would be noticed only with the next record.
+        """
+        generation = self.app.consumer_generation_id
+        while generation == self.app.consumer_generation_id:
+            try:
+                return await asyncio.wait_for(self._thread.seek_clamped(tp, offset), _SEEK_S)
+            except (KafkaError, TimeoutError) as error:
+                self.log.warning("%s: cannot be read again from %s yet: %r", tp, offset, error)
+                await asyncio.sleep(_AGAIN_S)
+        return offset
 
     async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
         """Return the ends of partitions' logs."""
@@ -184,6 +197,13 @@ class BatchConsumer(Consumer):
         self._opened = generation
         # Committed at once, so that a partition that was read from never stands without a committed offset (RULES 11).
         await self._commit_progress({tp: Progress(start, start) for tp, start in starts.items()})
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Let Faust recover and seek; a member beyond the number of partitions has neither to do, and is as ready as it gets."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            await self.keeper.open({}, generation_id)
+            self._opened = generation_id
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drain, commit and forget before Faust tears down (RULES 10, 30)."""

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 #: How a process ended by its watchdog exits (EX_SOFTWARE in sysexits.h).
 EXIT_CODE = 70
 _CONNECT_S = 2.0
+_SAYS = "{owed} records are owed and none was finished for {for_s:.0f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,15 @@ class Watchdog:
         broker_answers: Callable[[], bool],
         *,
         patience_s: float,
+        says: str = _SAYS,
         end: Callable[[], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._progress = progress
         self._broker_answers = broker_answers
         self._patience_s = patience_s
+        #: What it says before it ends the process, of ``owed`` and ``for_s``.
+        self._says = says
         self._end = end or _end_process
         self._monotonic = monotonic
         self._last = Progress(-1, 0)
@@ -67,6 +71,7 @@ class Watchdog:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(_CONNECT_S + 1)
+            self._thread = None
 
     def look(self) -> bool:
         """Look once; True when the process was told to end."""
@@ -80,12 +85,18 @@ class Watchdog:
             # Patience begins again when it answers: what waited for it needs its time.
             self._moved_at = now
             return False
-        log.critical("%s records are owed and none was finished for %.0f s", found.owed, now - self._moved_at)
+        log.critical("%s", self._says.format(owed=found.owed, for_s=now - self._moved_at))
         self._end()
         return True
 
     def _run(self) -> None:
+        looked_at = self._monotonic()
         while not self._stopped.wait(min(5.0, self._patience_s / 4)):
+            now = self._monotonic()
+            if now - looked_at > self._patience_s / 2:
+                # The whole process stood still, by a signal or a machine that slept: what it watches has its time anew.
+                self._moved_at = now
+            looked_at = now
             if self.look():
                 return
 

@@ -15,12 +15,13 @@ from aiokafka.errors import KafkaError
 
 from streamer.adapters.extensions.listeners import Listeners
 from streamer.adapters.kafka import positions
+from streamer.adapters.kafka.clock_watch import ClockWatch
 from streamer.adapters.kafka.config_log import ConfigLog
+from streamer.adapters.kafka.guards import Guards
 from streamer.adapters.kafka.intake import KafkaIntake
 from streamer.adapters.kafka.ownership import Ownership
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.tier_log import KafkaTierLog
-from streamer.adapters.kafka.watchdog import Progress, Watchdog, progress_of
 from streamer.adapters.memory.shared_limits import MemorySharedLimits
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.redis.shared_limits import RedisSharedLimits
@@ -63,8 +64,8 @@ class Parts:
     producers: Sequence[DurableProducer]
     app: faust.App
     drain_s: float
-    broker_answers: Callable[[], bool]
-    watchdog_s: float
+    guards: Guards
+    clocks: ClockWatch
     shared: MemorySharedLimits | RedisSharedLimits = field(default_factory=MemorySharedLimits)
     listeners: Listeners | None = None
 
@@ -77,9 +78,6 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         #: So many of them, the first, stay until what is in hand has drained; 0 before Faust is started.
         self._lasting = 0
-        #: What deliver's topics held at the last look that had not been read.
-        self._lag = 0
-        self._watchdog = Watchdog(self._progress, parts.broker_answers, patience_s=parts.watchdog_s)
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> str | None:
         """Start, run until ``stop`` is set or a part fails, then drain."""
@@ -87,6 +85,8 @@ class Worker:
         failure: str | None = None
         try:
             failure = await self._read_config(stop)
+            if failure is None and not stop.is_set():
+                failure = await parts.clocks.refusal()
             if failure is None and not stop.is_set():
                 await self._start()
                 ready = asyncio.create_task(self._tell_ready(on_ready))
@@ -124,23 +124,23 @@ class Worker:
         self._spawn(parts.claim.run())
         self._spawn(parts.ownership.watch_lease())
         self._lasting = len(self._tasks)
+        # Before Faust joins the group and recovers, which may never end.
+        parts.guards.start()
         await parts.app.start()
         self._spawn(parts.intake.run())
         self._spawn(parts.tier_log.run(parts.hold))
         self._spawn(parts.scheduler.run())
         self._spawn(self._sweep_now_and_then())
-        self._watchdog.start()
-
-    def _progress(self) -> Progress:
-        return progress_of(self._parts.ownership.assignment.windows.values(), self._lag)
+        self._spawn(parts.guards.run())
+        self._spawn(parts.clocks.run())
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(job))
 
     async def _tell_ready(self, on_ready: Callable[[], None]) -> None:
         parts = self._parts
-        for joined in (parts.ownership.ready, parts.intake.joined, parts.tier_log.joined):
-            await joined.wait()
+        for needed in (parts.ownership.ready, parts.intake.joined, parts.tier_log.joined, parts.clocks.agrees):
+            await needed.wait()
         on_ready()
 
     async def _until(self, stop: asyncio.Event) -> str | None:
@@ -164,7 +164,7 @@ class Worker:
     async def _stop(self) -> None:
         """Intake and hold stop first, then deliver drains and commits; every step has a deadline."""
         parts = self._parts
-        self._watchdog.stop()
+        parts.guards.stop()
         # Intake, hold, the schedules and the sweep bring new work. The policies and deliver's own tasks stay until it has drained.
         for task in self._tasks[self._lasting :]:
             task.cancel()
@@ -197,18 +197,11 @@ class Worker:
                 except (KafkaError, OSError) as error:
                     log.warning("the tables were not swept, will be tried again: %r", error)
 
-    async def _look_at_lag(self) -> None:
-        self._lag = 0
-        windows = self._parts.ownership.assignment.windows
-        ends = await self._parts.app.consumer.ends(list(windows))
-        self._lag = sum(max(0, ends[tp] - window.next_offset) for tp, window in windows.items() if tp in ends)
-
     async def _sweep(self) -> None:
         parts, now_s = self._parts, self._parts.clock.now_ms() / 1000
         read = await positions.committed(parts.client_options, parts.intake_group)
         requests = {tp.partition: end for tp, end in read.items() if tp.topic == parts.requests_topic}
         parts.deliver.keeper.forget_idle()
-        await self._look_at_lag()
         late = kept = 0
         assignment = parts.ownership.assignment
         for number, owned in assignment.owned.items():

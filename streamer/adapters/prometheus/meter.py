@@ -53,12 +53,22 @@ GAUGES = (
     Metric(
         "tasks_overdue", None, "Open tasks whose due time is more than ten minutes past (lost, or behind a backlog)."
     ),
+    Metric(
+        "clock_skew_seconds",
+        None,
+        "How far this machine's clock is ahead of the broker's at the least; negative when it is behind. Alarm beyond 2.",
+    ),
     Metric("entries", "state", "Entries in the tables of the partitions owned here."),
 )
 
 
 DISTRIBUTIONS = (
     Metric("due_lateness_seconds", None, "How long after its due time a call began, of calls that no limit held back."),
+    Metric(
+        "loop_stall_seconds",
+        None,
+        "How much later than asked the event loop woke, measured four times a second. Alarm beyond 5: heartbeats suffer.",
+    ),
     Metric("firing_lateness_seconds", None, "How long after its instant a recurring schedule's request was written."),
 )
 

@@ -30,7 +30,7 @@ async def talk(receiver: Receiver, *parts: bytes) -> bytes:
         await asyncio.sleep(0)
     writer.write_eof()
     try:
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), 30)
     finally:
         writer.close()
 
@@ -51,7 +51,7 @@ async def test_pipelined_requests_are_answered_in_order(receiver: Receiver) -> N
     receiver.on("/fast", Answer(202, after=After.CLOSE))
     reader, writer = await asyncio.open_connection("127.0.0.1", receiver.server.port)
     writer.write(GET % b"/slow" + GET % b"/fast")
-    said = await asyncio.wait_for(reader.read(), 5)
+    said = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     assert said.index(b" 201 ") < said.index(b" 202 ")
     assert [arrival.connection for arrival in receiver.arrivals] == [1, 1]
@@ -89,7 +89,7 @@ async def test_stop_cuts_what_is_open() -> None:
     writer.write(GET % b"/")
     await server.stop()
     try:
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 30) == b""
     except ConnectionResetError:
         pass
     writer.close()

@@ -88,7 +88,7 @@ async def test_cancelled_call_is_gone_from_the_wire(make_sender: MakeSender, rec
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: not receiver.server.open_connections, within_s=2)
+    await until(lambda: not receiver.server.open_connections)
 
 
 async def test_idle_connections_are_bounded_in_number_and_time(make_sender: MakeSender, receiver: Receiver) -> None:
@@ -100,7 +100,7 @@ async def test_idle_connections_are_bounded_in_number_and_time(make_sender: Make
     await until(lambda: receiver.server.open_connections == 2, within_s=0.25)
     await sender.send(delivery_of(slow))
     assert receiver.server.accepted == 10, "one that was idle is used"
-    await until(lambda: not receiver.server.open_connections, within_s=2)
+    await until(lambda: not receiver.server.open_connections)
 
 
 async def test_connection_that_the_peer_has_closed_is_not_used(make_sender: MakeSender, receiver: Receiver) -> None:

@@ -206,7 +206,7 @@ async def test_cancelled_call_leaves_its_connection_no_longer_than_its_timeout(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: not receiver.server.open_connections, within_s=2)
+    await until(lambda: not receiver.server.open_connections)
 
 
 @both_libraries

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.structs import RecordMetadata
 
 from streamer.adapters.broker.config import BrokerOptions
@@ -23,9 +24,12 @@ from streamer.wire.outgoing import OutRecord
 from streamer.wire.topics import Topics
 from tests.adapters.kafka.support import records_of
 from tests.support.broker import PARTITIONS, RunningKafka
+from tests.support.stopping import stop_process
 from tests.support.waiting import until
 
 ABORT_S = 2.0
+#: Within this a producer that is no good any more is replaced, and what it did not get acknowledged is written.
+ANEW_S = 10.0
 
 
 def numbered(topic: str, numbers: range) -> list[OutRecord]:
@@ -192,6 +196,42 @@ async def test_a_killed_broker_costs_no_record(own_broker: EmbeddedBroker, own_t
 
 
 @pytest.mark.broker
+async def test_a_fatal_error_costs_no_record(kafka: RunningKafka, topics: Topics, producer: DurableProducer) -> None:
+    """Once the broker refuses the sequence a producer can never write again: another one does, within seconds (K2)."""
+    await producer.write(numbered(topics.results, range(5)))
+    first = producer._producer
+    assert first is not None
+    assert first._txn_manager is not None
+    first._txn_manager.increment_sequence_number(TopicPartition(topics.results, 0), 100)
+    began_at = time.monotonic()
+    writes = [producer.write(numbered(topics.results, range(number, number + 5))) for number in range(5, 50, 5)]
+    await asyncio.wait_for(asyncio.gather(*writes), ANEW_S)
+    assert time.monotonic() - began_at < ANEW_S
+    assert producer._producer is not first
+    found = values(await records_of(kafka.bootstrap, [topics.results]))
+    assert sorted(set(found)) == list(range(50))
+
+
+@pytest.mark.broker
+async def test_a_broker_that_stands_still_costs_no_record(own_broker: EmbeddedBroker, own_topic: str) -> None:
+    """A write that is never answered has a deadline, and goes through a new producer soon after the broker goes on (K3)."""
+    producer = DurableProducer({"bootstrap_servers": own_broker.bootstrap}, deadline_s=1.0)
+    await producer.write(numbered(own_topic, range(1)))
+    first, pid = producer._producer, own_broker.pid
+    assert pid is not None
+    stop_process(pid)
+    try:
+        pending = asyncio.create_task(producer.write(numbered(own_topic, range(1, 6))))
+        await until(lambda: producer._producer is not first)
+        assert not pending.done()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await asyncio.wait_for(pending, ANEW_S)
+    await producer.close()
+    assert sorted(set(values(await records_of(own_broker.bootstrap, [own_topic])))) == list(range(6))
+
+
+@pytest.mark.broker
 @pytest.mark.parametrize("while_away", ["stopped", "killed"])
 async def test_an_abort_is_at_once_while_the_broker_is_away(
     own_broker: EmbeddedBroker, own_topic: str, while_away: str
@@ -202,7 +242,7 @@ async def test_an_abort_is_at_once_while_the_broker_is_away(
     pid = own_broker.pid
     assert pid is not None
     if while_away == "stopped":
-        os.kill(pid, signal.SIGSTOP)
+        stop_process(pid)
     else:
         await asyncio.to_thread(own_broker.kill)
     try:
@@ -238,7 +278,7 @@ async def test_an_abort_reaches_a_producer_that_still_connects(own_broker: Embed
     producer = DurableProducer({"bootstrap_servers": own_broker.bootstrap})
     pid = own_broker.pid
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    stop_process(pid)
     try:
         pending = [asyncio.create_task(producer.write(numbered(own_topic, range(1)))) for _ in range(3)]
         await until(producer._lock.locked)

@@ -13,9 +13,10 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streamer.adapters.kafka.group_reader import ReaderOptions
+from streamer.adapters.kafka.lag_watch import CROWDED
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.producer import DurableProducer
-from streamer.adapters.kafka.tier_log import CROWDED, KafkaTierLog
+from streamer.adapters.kafka.tier_log import KafkaTierLog
 from streamer.adapters.kafka.unreadable import unreadable_record
 from streamer.adapters.prometheus.meter import PrometheusMeter
 from streamer.adapters.system import SystemClock

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 from streamer.adapters.kafka.watchdog import EXIT_CODE, Progress, Watchdog, any_answers
 
@@ -84,15 +85,33 @@ def test_thread_looks_by_itself_and_stops() -> None:
     dog.stop()
 
 
+def test_process_that_was_stopped_has_its_whole_patience_when_it_goes_on() -> None:
+    """A debugger, or a machine that slept, is no reason to end; no progress after that is one."""
+    ended, ahead_s = threading.Event(), 0.0
+    dog = Watchdog(
+        lambda: Progress(0, 1),
+        lambda: True,
+        patience_s=2.0,
+        end=ended.set,
+        monotonic=lambda: time.monotonic() + ahead_s,
+    )
+    dog.start()
+    ahead_s = 1_000.0
+    assert not ended.wait(1.0)
+    assert ended.wait(20)
+    dog.stop()
+
+
 def test_process_ends_with_its_own_code_and_says_where_it_stood() -> None:
     """Whoever looks for the cause finds the stacks of all threads."""
     code = (
         "import threading\n"
         "from streamer.adapters.kafka.watchdog import Progress, Watchdog\n"
-        "Watchdog(lambda: Progress(0, 1), lambda: True, patience_s=0.05).start()\n"
+        "says = 'deliver: {owed} records are owed and none was finished for {for_s:.0f} s'\n"
+        "Watchdog(lambda: Progress(0, 1), lambda: True, patience_s=0.05, says=says).start()\n"
         "threading.Event().wait(20)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == EXIT_CODE
-    assert "1 records are owed" in done.stderr
+    assert "deliver: 1 records are owed and none was finished for 0 s" in done.stderr
     assert "File" in done.stderr

@@ -18,7 +18,10 @@ NOBODY = {"bootstrap_servers": "127.0.0.1:1"}
 
 
 class Closed:
-    """Stands where a worker closes what it never used."""
+    """Stands where a worker closes or stops what it never used."""
+
+    def stop(self) -> None:
+        """Do nothing."""
 
     async def close(self) -> None:
         """Do nothing."""
@@ -29,7 +32,7 @@ def a_worker(deadline_s: float) -> Worker:
     state = ConfigState(Policy(), Installation(DEFAULT_LIMITS, BreakerPolicy()), 4, MemoryMeter())
     parts: dict[str, Any] = {field.name: None for field in fields(Parts)}
     parts |= {"config": ConfigLog(NOBODY, "t.config", state), "config_deadline_s": deadline_s, "producers": ()}
-    parts |= dict.fromkeys(("sender", "shared", "marker"), cast("Any", Closed()))
+    parts |= dict.fromkeys(("sender", "shared", "marker", "guards"), cast("Any", Closed()))
     return Worker(Parts(**parts))
 
 
