@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 
 import pytest
@@ -37,6 +38,23 @@ LONGEST = ("scenario", "slow", "broker")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first: at the end, a story that waits would keep one process to itself."""
     items.sort(key=lambda item: next((at for at, mark in enumerate(LONGEST) if _marked(item, mark)), len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    """Take all that is imported out of later collections: there are hundreds, and each would look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect what an asynchronous test has left: a connection left open is the fault of the test that opened it.
+
+    Set up before all others, this ends after the test's event loop has ended.
+    """
+    yield
+    if _marked(request.node, "asyncio"):
+        gc.collect()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -178,7 +178,7 @@ RULES = (
     Rule("On disk a change and its changelog offset are one transaction.", "part: claims only; entries are in memory"),
     Rule(
         "A watchdog thread ends a process that has lag and makes no progress.",
-        "in for deliver; not for intake and hold",
+        "in",
     ),
     Rule(
         "An entry holds its lane's hash; more partitions mean a new set of topics.", "part: there is no command for it"

@@ -27,11 +27,13 @@ from bench.faults.commands import COMMANDS
 from bench.faults.disks import DISKS
 from bench.faults.ground import Ground
 from bench.faults.ladder import LADDER
+from bench.faults.lasting import LASTING
 from bench.faults.limits import LIMITS
 from bench.faults.logic import LOGIC
 from bench.faults.network import NETWORK
 from bench.faults.offsets import OFFSETS
 from bench.faults.oversize import OVERSIZE
+from bench.faults.rebuild import REBUILD
 from bench.faults.refusals import REFUSALS
 from bench.faults.replay import REPLAY
 from bench.faults.resources import RESOURCES
@@ -47,11 +49,13 @@ from streamer.adapters.broker.server import EmbeddedBroker
 CASES: Sequence[Case] = (
     *LOGIC,
     *WORKERS,
+    *REBUILD,
     *BROKER,
     *OFFSETS,
     *DISKS,
     *NETWORK,
     *RESOURCES,
+    *LASTING,
     *LIMITS,
     *COMMANDS,
     *LADDER,

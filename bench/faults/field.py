@@ -54,6 +54,8 @@ class Field:
     by_themselves: list[tuple[str, int]] = field(default_factory=list)
     #: Requests whose append had no answer, and which stand on the topic all the same.
     found_later: int = 0
+    #: Set once the load has written its last request.
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
     #: Workers that may end meanwhile without being started again.
     _harmed: set[int] = field(default_factory=set)
 
@@ -69,6 +71,20 @@ class Field:
         self.workers[slot].kill()
         await asyncio.sleep(down_s)
         await self._start(slot)
+
+    async def kill_all_and_start(self, meanwhile: Callable[[], None]) -> None:
+        """End all workers without a word, do something, and start them again; returns when all are ready."""
+        with self.left_alone():
+            for worker in self.workers:
+                self.note("kill -9", worker.name)
+                worker.kill()
+            meanwhile()
+            await asyncio.gather(*[self._start(slot) for slot in range(len(self.workers))])
+
+    async def settled(self) -> None:
+        """Return once the load is over, and all that it asked for has come to its end or had the time for it."""
+        await self.sent.wait()
+        await self.results.until_ended(self.log, self.accepted, self.load.quiesce_s)
 
     async def stop_and_start(self, slot: int) -> float:
         """Ask a worker to drain and end, start it again; return how long the end took, in s."""
@@ -237,6 +253,7 @@ async def under_load(
         async with asyncio.TaskGroup() as tasks:
             keeper = tasks.create_task(field_.watch_over())
             sending = tasks.create_task(send(place, load, domains.urls, accepted, ground.seed))
+            sending.add_done_callback(lambda _: field_.sent.set())
             harming = tasks.create_task(_harm(harm, field_))
             await asyncio.wait([sending, harming])
             field_.found_later = await accept_found(place, sending.result(), accepted)

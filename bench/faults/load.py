@@ -38,6 +38,8 @@ class Load:
     env: Mapping[str, str] = field(default_factory=dict)
     #: Fields of each request, in place of its own.
     fields: Mapping[str, Any] = field(default_factory=dict)
+    #: The path of every request, which chooses its answers, in place of that mixture.
+    path: str = ""
     #: How long receivers take to answer, where a request is for no other answer.
     answer_ms: int = 0
     #: The URLs at which workers shall call the receivers, from their own.
@@ -71,6 +73,8 @@ async def send(place: Installation, load: Load, urls: Sequence[str], accepted: A
         async def one(number: int) -> None:
             url, share = chance.choices(urls, cum_weights=weights)[0], chance.random()
             request = {**_request(number, url, share, load.answer_ms), **load.fields}
+            if load.path:
+                request["url"] = f"{url}/{load.path}?{number}"
             metadata = await writer.append(place.topics.requests, str(number).encode(), json.dumps(request).encode())
             if metadata is None:
                 unknown.add(number)

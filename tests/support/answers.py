@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from zlib import crc32
 
 from streamer.adapters.demo.exchange import DROP, OK, SILENCE, After, Answer, Arrival
 
@@ -14,7 +15,8 @@ class PathAnswers:
 
     ``/status/503``; ``/pause/429/2`` (429 with ``Retry-After: 2``); ``/delay/250`` (200 after 250 ms);
     ``/delay/250/500`` (500 after as long); ``/fail/2/500`` (the first 2 calls of each webhook-id get 500, later ones
-    200); ``/action/200/stop`` (200 with ``Streamer-Action: stop``); ``/says/200/busy`` (200 with ``{"code": "busy"}``);
+    200); ``/chance/30/503`` (503 to 30 % of all calls, by a checksum of webhook-id and number of the call);
+    ``/action/200/stop`` (200 with ``Streamer-Action: stop``); ``/says/200/busy`` (200 with ``{"code": "busy"}``);
     ``/drop``, ``/cut``, ``/silent``; any other path gets 200.
     """
 
@@ -37,6 +39,11 @@ class PathAnswers:
                 key = arrival.header("webhook-id") or ""
                 self._seen[key] += 1
                 return Answer(int(code)) if self._seen[key] <= int(count) else OK
+            case ["chance", percent, code]:
+                key = arrival.header("webhook-id") or ""
+                self._seen[key] += 1
+                drawn = crc32(f"{key} {self._seen[key]}".encode()) % 100
+                return Answer(int(code)) if drawn < int(percent) else OK
             case ["action", code, word]:
                 return Answer(int(code), headers=(("Streamer-Action", word),))
             case ["says", code, word]:
