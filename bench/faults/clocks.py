@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.faults.case import Case, Finding, Scale
+from bench.faults.faketime import faketime
 from bench.faults.ground import Ground
 from bench.faults.shown import found
 from bench.faults.stage import READY_S, Setting, Stage, now_ms, stage, told_of
@@ -19,8 +19,6 @@ from streamer.wire.instants import format_instant, parse_instant
 from tests.support.waiting import until
 from tests.support.worker import WorkerProcess, worker_process
 
-#: Debian's libfaketime puts it there; LIBFAKETIME names another place.
-_LIBRARIES = "usr/lib/*/faketime/libfaketime.so.1"
 _DOMAINS = 40
 #: What arrives this much before its time by the machine's clock is early; less is the clocks' own grain.
 _GRAIN_MS = 5
@@ -31,11 +29,7 @@ _SAYS = "worker.clock_skew"
 
 async def clocks(ground: Ground, scale: Scale) -> Finding:
     """Start workers by a clock that is wrong; then let the clock of a running one step while tasks wait."""
-    library = _library()
-    if library is None:
-        return Finding(
-            "libfaketime is not here: apt-get install libfaketime, or set LIBFAKETIME", applied=False, holds=False
-        )
+    library = faketime()
     starts, steps, tasks = ((90, -90), (90, -90), 4_000) if scale is Scale.FULL else ((90,), (30,), 400)
     shown = [await _refused(ground, library, ahead_s) for ahead_s in starts]
     figures: dict[str, Any] = {}
@@ -126,12 +120,6 @@ def _seen_ms(made: Stage) -> int:
         ),
         default=0,
     )
-
-
-def _library() -> Path | None:
-    if named := os.environ.get("LIBFAKETIME"):
-        return Path(named)
-    return next(iter(sorted(Path("/").glob(_LIBRARIES))), None)
 
 
 def _set(clock: Path, ahead_s: int) -> None:

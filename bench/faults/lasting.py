@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
-import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.faults.case import Case, Finding, NotMade, Scale
+from bench.faults.case import Case, Finding, Scale
+from bench.faults.faketime import faketime
 from bench.faults.field import Field, under_load
 from bench.faults.findings import found
 from bench.faults.ground import Ground
 from bench.faults.growth import Sample, growth, sampled, slope_per_h
 from bench.faults.load import Load
+from bench.faults.stage import READY_S, Setting, now_ms, stage
 from bench.ledgers import stages
 from bench.oracle import SUCCEEDED
-from tests.support.installation import ROOT
+from streamer.wire.instants import parse_instant
 from tests.support.progress import all_committed
 from tests.support.worker import WorkerProcess
 
@@ -33,6 +30,7 @@ _SPREAD_FDS, _SPREAD_THREADS = 64, 2
 #: How fast the clock is by which a worker idles.
 _SPEED = 30
 _WARM_S = 7_200.0
+_LOOKS, _TASKS, _ENDED_S = 400, 20, 60.0
 
 
 async def soak(ground: Ground, scale: Scale) -> Finding:
@@ -102,34 +100,41 @@ def _row(sample: Sample, first: Sample) -> tuple[float, float, int, int]:
 
 async def left_alone(ground: Ground, scale: Scale) -> Finding:
     """Leave a worker without work for a day by its own clock, which is fast, and then send it some."""
-    if not shutil.which("faketime"):
-        raise NotMade("faketime is not here: apt-get install faketime")
+    library = faketime()
     hours = 24.0 if scale is Scale.FULL else 0.5
-    words = ["faketime", "-f", f"+0 x{_SPEED}", sys.executable, "-m", "bench.faults.idle"]
-    words += ["--hours", str(hours), "--directory", str(ground.directory)]
-    begun_s = time.monotonic()
-    # A group of its own: faketime waits for what it has started, and ends alone.
-    process = await asyncio.create_subprocess_exec(
-        *words, cwd=ROOT, stdout=asyncio.subprocess.PIPE, start_new_session=True
-    )
-    try:
-        said, _ = await asyncio.wait_for(process.communicate(), 2 * hours * 3600 / _SPEED + 120)
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            await process.wait()
-    seen, took_s = json.loads(said), time.monotonic() - begun_s
-    samples = [Sample(*each) for each in seen["samples"]]
-    # A start's own growth, and the lazily loaded, are over after two hours.
+    # Of the broker's clock, which is slower, a session lasts ten seconds all the same.
+    settings: Mapping[str, str | int | float | bool] = {
+        "kafka.session_timeout_s": 10 * _SPEED,
+        "worker.clock_skew": "0s",
+    }
+    async with stage(ground, Setting(_TASKS, settings=settings, workers=0)) as made:
+        clock = made.place.directory / "clock"
+        clock.write_text("+0\n")
+        env = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1"}
+        worker = WorkerProcess(made.place, "alone", (), env)
+        made.workers.append(worker)
+        await worker.ready(READY_S)
+        # From now on: a start waits for the broker, by timers that would all be too short.
+        clock.write_text(f"+0 x{_SPEED}\n")
+        samples, began_ms = [], now_ms()
+        for _ in range(_LOOKS):
+            await asyncio.sleep(hours * 3600 / _SPEED / _LOOKS)
+            samples.append(sampled(worker.pid, _SPEED))
+        idled_ms = now_ms() - began_ms
+        await made.publish({"url": made.url(number, str(number))} for number in range(_TASKS))
+        verdict = await made.ended(_ENDED_S)
+    ahead_ms = min(parse_instant(each["started_at"]) for each in made.told.items if "started_at" in each) - now_ms()
+    # What a start loads late is over after two hours.
     steady = [each for each in samples if each.at_s - samples[0].at_s > _WARM_S] if scale is Scale.FULL else samples
     figures = _held(samples, steady)
     flat = figures["mib_per_h"] < _MOST_MIB_PER_H or scale is Scale.SHORT
-    good = seen["clean"] and seen["ends"] == {SUCCEEDED: sum(seen["ends"].values())} and not any(seen["exit_codes"])
+    good = verdict.clean and verdict.ends == {SUCCEEDED: _TASKS} and not any(made.exit_codes)
     return Finding(
-        f"{hours:g} h at {seen['took_s'] / took_s:.0f} times the clock, {_told(figures)}, then {seen['ends']}",
-        seen["took_s"] >= hours * 3600,
+        f"{idled_ms * _SPEED / 3.6e6:.1f} h in {idled_ms / 60_000:.0f} min, {_told(figures)}, then {dict(verdict.ends)}",
+        # Its clock has run away from the broker's by as much as it is faster.
+        ahead_ms >= idled_ms * (_SPEED - 1) * 0.9,
         flat and _few(figures) and good,
-        {**figures, "ends": seen["ends"], "samples": [[*_row(each, samples[0])] for each in samples]},
+        {**figures, "ahead_s": ahead_ms / 1000, "samples": [[*_row(each, samples[0])] for each in samples]},
     )
 
 
@@ -145,6 +150,5 @@ LASTING = (
         "a worker has nothing to do for a day, by a clock that is 30 times as fast",
         "memory < 1 MB/h of that day, descriptors and threads flat, then it works",
         left_alone,
-        broker=False,
     ),
 )

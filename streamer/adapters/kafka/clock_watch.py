@@ -58,9 +58,10 @@ class ClockWatch:
     async def run(self) -> None:
         """Look now and then until cancelled."""
         try:
-            while self._allowed_ms:
+            while True:
                 await asyncio.sleep(LOOK_S)
-                await self._look()
+                if self._allowed_ms:
+                    await self._look()
         finally:
             await self._skew.close()
 

@@ -135,7 +135,7 @@ class Worker:
         self._spawn(parts.clocks.run())
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(job))
+        self._tasks.append(asyncio.create_task(job, name=getattr(job, "__qualname__", None)))
 
     async def _tell_ready(self, on_ready: Callable[[], None]) -> None:
         parts = self._parts
@@ -156,7 +156,7 @@ class Worker:
             return failed.result()
         for task in self._tasks:
             if task.done():
-                return f"a part of the worker ended: {task.exception()!r}"
+                return f"a part of the worker ended, {task.get_name()}: {task.exception()!r}"
         if not stop.is_set():
             return "Faust ended by itself; its log says why"
         return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
+from streamer.adapters.kafka import clock_watch
 from streamer.adapters.kafka.broker_clock import BrokerClock
 from streamer.adapters.kafka.clock_watch import ClockWatch
 from streamer.adapters.kafka.topics import create_missing
@@ -116,13 +118,16 @@ async def test_a_broker_that_goes_away_makes_no_clock_right() -> None:
     assert not found.agrees.is_set()
 
 
-async def test_nobody_looks_where_the_setting_says_so() -> None:
-    """The worker is as ready as the rest of it; what would have been asked is closed at the end."""
+async def test_nobody_looks_where_the_setting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker is as ready as the rest of it, and the watch, a part of it, lasts as long; then it closes what it has."""
+    monkeypatch.setattr(clock_watch, "LOOK_S", 0.0)
     told = Told(90_000)
     found = ClockWatch(told, PrometheusMeter(), 0)
     assert await found.refusal() is None
     assert found.agrees.is_set()
-    await found.run()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(found.run(), 0.05)
+    assert await told.skew_ms() == 90_000
     assert told.closed
 
 
