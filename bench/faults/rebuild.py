@@ -118,7 +118,7 @@ async def _publish_again(field: Field) -> int:
 async def failing_by_chance(ground: Ground, _: Scale) -> Finding:
     """Let receivers fail three calls in ten."""
     retry = {"intervals": ["1s", "2s", "5s", "10s", "30s"]}
-    load = Load(50.0, path="chance/30/503", fields={"retry": retry}, quiesce_s=300.0)
+    load = Load(50.0, path="chance/30/503", fields={"retry": retry}, quiesce_s=900.0)
 
     async def harm(field: Field) -> None:
         """Leave all as it is: the receivers do it."""

@@ -21,9 +21,9 @@ class BreakerPolicy:
     """When a lane's breaker opens, for how long, and how it closes.
 
     It opens after ``failures_in_row`` counted failures of any kind one after the other, after ``connect_failures_in_row``
-    failures to connect, or when of at least ``least_calls`` in the window the ``share`` has failed. Each time it reopens it
-    stays open twice as long, up to ``open_most_ms``. Half-open it lets ``probes`` calls go at once, and closes after
-    ``successes_to_close`` of them succeeded.
+    failures to connect (longer rows where the lane fails often anyway: see FailureCount), or when of at least ``least_calls``
+    in the window the ``share`` has failed. Each time it reopens it stays open twice as long, up to ``open_most_ms``.
+    Half-open it lets ``probes`` calls go at once, and closes after ``successes_to_close`` of them succeeded.
     """
 
     failures_in_row: int = 5

@@ -11,7 +11,9 @@ from streamer.settings.types import Duration, DurationField, OptionalCount, Opti
 class Breaker(Section):
     """When a domain's breaker opens, and how it closes."""
 
-    failures_in_row: int = Field(5, description="Counted failures of any kind in a row that open it.", ge=1)
+    failures_in_row: int = Field(
+        5, description="Counted failures of any kind in a row that open it; more where it fails often anyway.", ge=1
+    )
     connect_failures_in_row: int = Field(3, description="Failures to connect in a row that open it.", ge=1)
     share: float = Field(0.5, description="Share of failed calls in the window that opens it.", gt=0, le=1)
     least_calls: int = Field(20, description="Calls in the window below which the share says nothing.", ge=1)

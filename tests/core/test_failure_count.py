@@ -38,10 +38,19 @@ def first_reason(ends: str) -> int | None:
         ("of" * 9 + "o", None),
         ("of" * 10, 20),
         ("oof" * 20, None),
+        ("o" * 30 + "fffff", 35),
+        ("o" * 15 + "f" + "o" + "fffff", 22),
+        ("ooof" * 5 + "o" + "f" * 20, 31),
+        ("ooof" * 5 + "o" + "ccccc", None),
+        ("ooof" * 5 + "o" + "cccccc", 27),
+        ("ooof" * 4 + "o" + "fffff", 22),
     ],
 )
 def test_rows_and_share_are_reasons(ends: str, number: int | None) -> None:
-    """Five in a row of any kind, three that could not connect, or half of at least twenty; any answer ends a row."""
+    """Five in a row of any kind, three that could not connect, or half of at least twenty; any answer ends a row.
+
+    A lane that failed a quarter of at least twenty calls before has such a row by chance, and only ten are unlikely.
+    """
     assert first_reason(ends) == number
 
 
@@ -59,8 +68,17 @@ def test_reasons_are_those_of_the_plainest_count(
         failures = past.count("f") + past.count("c")
         row = len(past) - len(past.rstrip("fc"))
         connect_row = len(past) - len(past.rstrip("c"))
+        before, failed = number - row, failures - row
+        # How likely a row is: at one in sixteen the policy's, at another share one of another length.
+        often = before >= least_calls and failed > before / 16
+        unlikely = failed / before if often else 1 / 16
+        long = any(
+            each and each >= least and unlikely**each <= (1 / 16) ** least * (1 + 1e-9)
+            for each, least in ((row, in_row), (connect_row, connect_in_row))
+        )
+        always = often and failed == before and (row >= in_row or connect_row >= connect_in_row)
         wanted = LETTERS[letter] in FAILURES and (
-            row >= in_row or connect_row >= connect_in_row or (number >= least_calls and failures >= share * number)
+            long or always or (number >= least_calls and failures >= share * number)
         )
         assert count.add(LETTERS[letter], policy, NOW_MS) is wanted
 

@@ -17,10 +17,12 @@ FORGOTTEN_AFTER_MS = 60_000
 class BreakerWatch:
     """The least that any breaker must do, by the answers of one owner: after a row of failures nobody calls for a while.
 
-    Answers to calls from before it opened say nothing; what is answered after that decides anew.
+    Answers to calls from before it opened say nothing; what is answered after that decides anew. A lane that has failed
+    before may take up to four times the row, as the breaker of one that fails half of its calls does.
     """
 
     row: int = 0
+    failed_before: bool = False
     connect_row: int = 0
     successes: int = 0
     until_ms: float = -1.0
@@ -30,9 +32,11 @@ class BreakerWatch:
         if self.until_ms >= 0:
             self._probed(health, begun_ms, now_ms, policy)
         elif health is not Health.NONE:
+            self.failed_before |= self.row > 0 and health not in FAILURES
             self.row = self.row + 1 if health in FAILURES else 0
             self.connect_row = self.connect_row + 1 if health is Health.CONNECT_FAILED else 0
-            if self.row >= policy.failures_in_row or self.connect_row >= policy.connect_failures_in_row:
+            times = 4 if self.failed_before else 1
+            if self.row >= times * policy.failures_in_row or self.connect_row >= times * policy.connect_failures_in_row:
                 self._open(now_ms, policy)
 
     def _probed(self, health: Health, begun_ms: float, now_ms: float, policy: BreakerPolicy) -> None:
@@ -43,7 +47,7 @@ class BreakerWatch:
         else:
             self.successes += 1
             if self.successes >= policy.successes_to_close:
-                self.row, self.connect_row, self.until_ms = 0, 0, -1.0
+                self.row, self.connect_row, self.failed_before, self.until_ms = 0, 0, False, -1.0
 
     def _open(self, now_ms: float, policy: BreakerPolicy) -> None:
         # In whole ms, as the product's clock counts.
