@@ -12,6 +12,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from streamer.adapters.kafka.connections import close_what_is_cut_off
 from streamer.adapters.kafka.fused_schemas import fuse
 
 CLIENT_ID = "streamer"
@@ -46,9 +47,10 @@ def client_options(
 ) -> dict[str, Any]:
     """Return the keyword arguments that every aiokafka client takes: the cluster, who we are, whom we trust.
 
-    Who reaches a cluster starts here, so here the library is made faster too.
+    Who reaches a cluster starts here, so here the library is made faster, and tidier.
     """
     fuse()
+    close_what_is_cut_off()
     options: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in bootstrap_servers.split(",") if server.strip()],
         "client_id": CLIENT_ID,

@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
+from streamer.adapters.kafka.connections import shut
 from streamer.adapters.kafka.shares import Receipt, RecordTooLarge, failure, forget, hand_over
 from streamer.ports import Abandoned
 from streamer.wire.outgoing import OutRecord
@@ -130,11 +131,11 @@ class DurableProducer:
 
 
 async def _abort(producer: AIOKafkaProducer) -> None:
-    # stop() would flush, and waits for ever while the broker is away. So: the connections first, then the sender's task,
-    # then whatever still waits for an acknowledgement.
+    # stop() would flush, and waits for ever while the broker is away. So: the connections first, those too that are still
+    # being made, then the sender's task, then whatever still waits for an acknowledgement.
     producer._closed = True
     with suppress(Exception):
-        await asyncio.wait_for(producer.client.close(), _CLOSE_S)
+        await shut(producer.client, _CLOSE_S)
     task = producer._sender.sender_task
     if task is not None and not task.done():
         task.cancel()

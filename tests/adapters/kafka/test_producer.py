@@ -273,6 +273,33 @@ async def test_an_abort_is_at_once_while_the_broker_is_away(
 
 
 @pytest.mark.broker
+async def test_an_abort_reaches_a_write_that_connects_again(own_broker: EmbeddedBroker, own_topic: str) -> None:
+    """A producer that has lost its connection, and is aborted while it makes another, writes nothing over that one."""
+    producer = DurableProducer({"bootstrap_servers": own_broker.bootstrap})
+    await producer.write(numbered(own_topic, range(1)))
+    pid, first = own_broker.pid, producer._producer
+    assert pid is not None
+    assert first is not None
+    stop_process(pid)
+    try:
+        for connection in list(first.client._conns.values()):
+            connection.close()
+        pending = asyncio.create_task(producer.write(numbered(own_topic, range(1, 2))))
+        # The system takes connections for a process that stands still; it answers nothing.
+        await until(first.client._get_conn_lock.locked)
+        await producer.abort()
+        with pytest.raises(Abandoned):
+            await asyncio.wait_for(pending, ABORT_S)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    successor = DurableProducer({"bootstrap_servers": own_broker.bootstrap})
+    for number in range(1_000, 1_020):
+        await successor.write(numbered(own_topic, range(number, number + 1)))
+    await successor.close()
+    assert values(await records_of(own_broker.bootstrap, [own_topic])) == [0, *range(1_000, 1_020)]
+
+
+@pytest.mark.broker
 async def test_an_abort_reaches_a_producer_that_still_connects(own_broker: EmbeddedBroker, own_topic: str) -> None:
     """A first write that waits for its connection is given up at once, and is not written when the broker comes back."""
     producer = DurableProducer({"bootstrap_servers": own_broker.bootstrap})
