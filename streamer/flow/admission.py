@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
@@ -96,9 +95,7 @@ class Admission:
     # What is near is waited for in hand
 
     def _later(self, work: Work, job: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guarded(work, job))
-        work.owned.tasks.add(task)
-        task.add_done_callback(work.owned.tasks.discard)
+        work.owned.spawn(self._guarded(work, job))
 
     async def _guarded(self, work: Work, job: Coroutine[Any, Any, None]) -> None:
         try:

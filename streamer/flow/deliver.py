@@ -26,6 +26,7 @@ from streamer.flow.commands import command_step
 from streamer.flow.faults import tell_fault, tell_unwritten
 from streamer.flow.gate import Gate
 from streamer.flow.lane_keeper import LaneKeeper
+from streamer.flow.orphans import Orphans
 from streamer.flow.owned import Batch, Owned, Work, work_of
 from streamer.flow.settle import Settlement, Settler
 from streamer.ports import Clock, Entropy, Marker, Meter, Outbox, Sender, SharedLimits
@@ -73,6 +74,7 @@ class Deliver:
         self._clock = clock
         self._marker = marker
         self._careful = Careful(marker, self._take, self._park)
+        self._orphans = Orphans(clock, self._take, self._settled)
         self._meter = meter
         self._policies = policies
         self._limits = limits
@@ -178,6 +180,8 @@ class Deliver:
                 self._admission.admit(work, item)
                 self._let_overtake(work)
                 return
+            if entry is None and item.seen and self._orphans.keep(work):
+                return
             if item.promise_ms is not None:
                 self.gate.lane(item, work.owned).hand_on(item.promise_ms, self._clock.now_ms())
             self._meter.count("records_not_current", label=verdict.value)
@@ -254,9 +258,7 @@ class Deliver:
         # A command, or a record that is not current: a deferral of it would take its task's place. Or the deferral itself.
         self._meter.count("faults")
         tell_unwritten(work, error, steps.FAULT_FIRST_MS)
-        task = asyncio.create_task(self._put_again(settlement))
-        work.owned.tasks.add(task)
-        task.add_done_callback(work.owned.tasks.discard)
+        work.owned.spawn(self._put_again(settlement))
 
     async def _put_again(self, settlement: Settlement) -> None:
         await self._clock.sleep_ms(steps.FAULT_FIRST_MS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec import Struct
 
@@ -27,6 +29,7 @@ class Owned:
     its end: an answer of ours may come back before its entry is written, and must be judged by the entry then. ``queued``
     holds those of them that wait in a lane, where a command finds them. ``settling`` counts what is decided and not written:
     a partition that decides faster than can be written, as a backlog that is put off does, is read on when it is less.
+    ``orphans`` are seen records without an entry, kept until ``firsts_done``.
     """
 
     number: int
@@ -42,10 +45,18 @@ class Owned:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     careful: dict[str, deque[Work]] = field(default_factory=dict)
     alone: dict[str, Work] = field(default_factory=dict)
+    orphans: list[Work] = field(default_factory=list)
+    firsts_done: Callable[[], bool] = lambda: True
 
     def may_act(self) -> bool:
         """Tell whether we may send and write for this partition now (RULES 4)."""
         return self.open and self.lease.held()
+
+    def spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        """Run a job that is cancelled when the partition is given up."""
+        task = asyncio.create_task(job)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def close(self) -> None:
         """Give the partition up: every task of it is cancelled, nothing of it is written any more."""
@@ -56,6 +67,7 @@ class Owned:
         self.queued.clear()
         self.careful.clear()
         self.alone.clear()
+        self.orphans.clear()
 
 
 Item = Delivery | Command | UnreadableOf | LaneSignal

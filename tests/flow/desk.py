@@ -33,6 +33,7 @@ from streamer.core.request import Request, RetryPolicy
 from streamer.core.window import Window
 from streamer.flow.advice import Advice
 from streamer.flow.deliver import Deliver, DeliverLimits
+from streamer.flow.orphans import Firsts
 from streamer.flow.owned import Batch, Item, Owned
 from streamer.ports import Change
 from tests.core.samples import NOW_MS, a_delivery
@@ -96,6 +97,7 @@ class Desk:
         self.lanes.take_over(self.clock.now_ms())
         self.owned = Owned(0, self.epoch, self.table, ClaimsOnDisk(":memory:"), self.lanes, self.lease)
         self.windows = {source: Window(self.committed[source], 20_000, 1 << 26) for source in SOURCES}
+        self.owned.firsts_done = Firsts(self.windows["deliveries"], len(self.logs["deliveries"])).done
         self.deliver = Deliver(
             clock=self.clock,
             entropy=FixedEntropy(),

@@ -29,6 +29,7 @@ from streamer.core.window import Window
 from streamer.flow.claim import ClaimLimits, ClaimStage
 from streamer.flow.hold import REST_MS, ROUND_MS, Hold
 from streamer.flow.intake import RawRequest, admit
+from streamer.flow.orphans import Firsts
 from streamer.flow.owned import Batch, Item
 from streamer.flow.sweep import Barriers, Passed, sweep
 from streamer.ports import Abandoned, Change
@@ -260,6 +261,7 @@ class World:
         desk.owned.claims = claims
         ends = {source: len(log) for source, log in desk.logs.items()}
         self._barriers = Barriers(desk.windows, ends, desk.clock.now_ms() / 1000)
+        desk.owned.firsts_done = Firsts(desk.windows["deliveries"], ends["deliveries"]).done
         self._claims = ClaimStage(desk.clock, desk.outbox, desk.meter, ClaimLimits(86_400, 1_000))
         self._claims_window = Window(self._claims_committed, 1_000, 1 << 20)
         self._claiming = asyncio.create_task(self._claims.run())

@@ -20,6 +20,7 @@ from streamer.adapters.store.memory_table import MemoryTable
 from streamer.core.lane_book import LaneBook
 from streamer.core.lane_memory import KEY_PREFIX as LANE_PREFIX
 from streamer.core.window import HoleError, Window
+from streamer.flow.orphans import Firsts
 from streamer.flow.owned import Batch, Item, Owned
 from streamer.flow.sweep import Barriers
 from streamer.ports import Meter
@@ -182,12 +183,11 @@ class Ownership:
             epoch = max(generation, local.table.epoch + 1)
             local.lanes.take_over(time.time() * 1000)
             assignment.owned[partition] = Owned(partition, epoch, local.table, local.claims, local.lanes, self.lease)
-            windows = {tp: window for tp, window in assignment.windows.items() if tp.partition == partition}
-            assignment.barriers[partition] = Barriers(
-                {tp.topic: window for tp, window in windows.items()},
-                {tp.topic: ends[tp] for tp in windows},
-                time.time(),
-            )
+            windows = {tp.topic: window for tp, window in assignment.windows.items() if tp.partition == partition}
+            last = {topic: ends[TP(topic, partition)] for topic in windows}
+            assignment.barriers[partition] = Barriers(windows, last, time.time())
+            for topic in (topic for topic in windows if self._sources[topic] == "deliveries"):
+                assignment.owned[partition].firsts_done = Firsts(windows[topic], last[topic]).done
         self.assignment = assignment
         self.keep_only(set(assignment.owned))
         for stage in set(self._stages.values()):

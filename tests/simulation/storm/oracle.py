@@ -71,10 +71,10 @@ class Oracle:
 
     # What lands
 
-    def landed(self, emit: Emit) -> None:
-        """Judge a record that has landed."""
+    def landed(self, emit: Emit, *, late: bool = False) -> None:
+        """Judge a record that has landed; ``late`` is one whose sender had lost the partition before."""
         if isinstance(emit, ResultOf):
-            self._told(emit)
+            self._told(emit, late)
         elif isinstance(emit, FirstPass):
             self._first_pass(emit.delivery)
         elif isinstance(emit, Held | Due):
@@ -101,6 +101,7 @@ class Oracle:
         view = self.views[delivery.task_id]
         step = (delivery.generation, delivery.attempt)
         view.copies[step] = view.copies.get(step, 0) + 1
+        view.firsts += not delivery.seen
         newest = view.newest
         if newest is None or step >= (newest.generation, newest.attempt):
             view.newest = delivery
@@ -113,10 +114,11 @@ class Oracle:
     def relayed(self, delivery: Delivery) -> None:
         """Note that hold wrote a record on, whose copy on the tier is still there."""
         view = self.views[delivery.task_id]
+        view.firsts += not delivery.seen
         step = (delivery.generation, delivery.attempt)
         view.copies[step] = view.copies.get(step, 0) + 1
 
-    def _told(self, result: ResultOf) -> None:
+    def _told(self, result: ResultOf, late: bool) -> None:
         if result.command_id is not None and result.attempt == 0:
             self.answered_commands.add(result.command_id)
         if result.origin is not None and result.outcome in (Outcome.DUPLICATE, Outcome.REJECTED):
@@ -127,14 +129,15 @@ class Oracle:
         view = self.views.get(result.task_id)
         if view is None or result.state is None or not result.final:
             return
-        self._ended(view, result, result.state)
+        self._ended(view, result, result.state, late)
 
-    def _ended(self, view: View, result: ResultOf, state: State) -> None:
+    def _ended(self, view: View, result: ResultOf, state: State, late: bool) -> None:
         generation = result.generation
         delivery = result.delivery or view.newest
         lost = self.lost[home_of(delivery)] + view.excused if delivery is not None else 0
-        first = view.ends.setdefault(generation, (state, lost))
-        if first[0] is not state and (first[1] == lost or generation in view.sealed):
+        # Of a late one nobody who works now knows: it was decided before the partition was lost.
+        first = view.ends.setdefault(generation, (state, -1 if late else lost))
+        if first[0] is not state and not late and (first[1] == lost or generation in view.sealed):
             self.broken(Rule.DOUBLE_END, f"generation {generation}: {first[0].word}, then {state.word}", view.task_id)
         good = view.good.get(generation)
         if state is State.SUCCEEDED and good is None:
@@ -212,7 +215,7 @@ class Oracle:
             return
         view.forgotten.add(number)
         kept_s = (NOW_MS + self._now_ms()) / 1000 - entry.updated_s
-        first_open = view.origin is not None and view.copies.get((1, 1), 0) > 0
+        first_open = view.origin is not None and view.firsts > 0
         if not entry.terminal or kept_s < _KEEP_S or (first_open and not entry.pre_entry and entry.generation == 1):
             self.broken(Rule.FORGOTTEN, f"{entry.state.word} for {kept_s:.0f} s", view.task_id)
         self.note(view.task_id, f"entry in {number} forgotten")
@@ -224,6 +227,7 @@ class Oracle:
         view = self.views[record.task_id]
         step = (record.generation, record.attempt)
         left = view.copies[step] = view.copies.get(step, 0) - 1
+        view.firsts -= not record.seen
         if left > 0 or topic not in (DELIVERIES, DUE):
             return
         entry = view.entries.get(partition)

@@ -19,6 +19,7 @@ from streamer.flow.claim import ClaimLimits, ClaimStage
 from streamer.flow.deliver import Deliver, DeliverLimits
 from streamer.flow.hold import Hold
 from streamer.flow.intake import admit
+from streamer.flow.orphans import Firsts
 from streamer.flow.owned import Batch, Owned
 from streamer.flow.sweep import Barriers, Passed, sweep
 from streamer.ports import Abandoned
@@ -151,6 +152,7 @@ class Process:
             ends = {topic: len(broker.logs[topic, number]) for topic in STAGES}
             windows = {topic: self.windows[topic, number] for topic in STAGES}
             self._barriers[number] = Barriers(windows, ends, world.clock.now_ms() / 1000)
+            self.owned[number].firsts_done = Firsts(windows[DELIVERIES], ends[DELIVERIES]).done
         self.tiers.assigned()
         self._hold_wakes.set()
         self._intake_wakes.set()

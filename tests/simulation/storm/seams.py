@@ -36,7 +36,7 @@ class ProcessOutbox:
 
     async def publish(self, emits: Sequence[Emit]) -> None:
         """Write all; what lands is judged at once."""
-        await self.write(emits, self._land, self._land, CrashPoint.PUBLISH_NONE, CrashPoint.PUBLISH_ALL)
+        await self.write(emits, self._land, self._land_late, CrashPoint.PUBLISH_NONE, CrashPoint.PUBLISH_ALL)
 
     async def log(self, changes: Sequence[Change]) -> None:
         """Append to the changelog."""
@@ -81,10 +81,13 @@ class ProcessOutbox:
             raise Abandoned
         await self._process.gone()
 
-    def _land(self, emit: Emit) -> None:
+    def _land(self, emit: Emit, *, late: bool = False) -> None:
         world = self._process.world
-        world.oracle.landed(emit)
+        world.oracle.landed(emit, late=late)
         world.broker.lay(emit)
+
+    def _land_late(self, emit: Emit) -> None:
+        self._land(emit, late=True)
 
     def _log(self, change: Change) -> None:
         process, (number, key, value) = self._process, change

@@ -27,6 +27,8 @@ class View:
     entries: dict[int, Entry] = field(default_factory=dict)
     #: How many records of a step stand on deliveries, due and the tiers that no committed offset has passed.
     copies: dict[Step, int] = field(default_factory=dict)
+    #: How many first records of it stand on deliveries that no committed offset has passed.
+    firsts: int = 0
     #: For each call: how often its partition had been lost before it; and all the calls that were made.
     calls: dict[Step, int] = field(default_factory=dict)
     not_before_ms: dict[Step, int] = field(default_factory=dict)
