@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -32,6 +33,7 @@ _SESSION_S = 10.0
 _REFUSAL_S = 60.0
 _FROM_START = ("--from", "earliest")
 #: What may still be on its way when records are cut off has had its end by then, or never will.
+_GONE = re.compile(r"; (\d+) records are gone")
 _SETTLED_S = 10.0
 
 
@@ -87,12 +89,19 @@ async def log_cut(ground: Ground, scale: Scale) -> Finding:
 
     # Offsets of records that are gone are passed, and nobody has finished them.
     outcome = await under_load(ground, Load(rounds * 50.0), harm, excused=[Anomaly.OFFSET_OVERRUN])
+    told = _told_gone(outcome.field)
     return found(
         _without(outcome, set().union(*cut_off)),
         applied=all(cut_off),
-        holds=not outcome.field.by_themselves,
-        more=[f"records cut off {sum(map(len, cut_off))}"],
+        holds=not outcome.field.by_themselves and told > 0,
+        more=[f"records cut off {sum(map(len, cut_off))}", f"told of {told}"],
     )
+
+
+def _told_gone(field: Field) -> int:
+    """Return of how many records that are gone the workers' logs tell; of one that was killed, what it had said by then."""
+    said = "".join(log.read_text() for log in field.place.directory.glob("worker-*.err"))
+    return sum(map(int, _GONE.findall(said)))
 
 
 def _without(outcome: Outcome, gone: Collection[str]) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Any
 from streamer.adapters.kafka.group_reader import ReaderOptions
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.producer import DurableProducer
+from streamer.ports import Meter
 from streamer.settings.model import Settings
 from streamer.wire.limits import Limits
 from streamer.wire.topics import Topics
@@ -58,7 +59,7 @@ class Plan:
             may_write=lease.held,
         )
 
-    def reader(self, group: str, topics: Sequence[str], *, read_committed: bool = False) -> ReaderOptions:
+    def reader(self, group: str, topics: Sequence[str], meter: Meter, *, read_committed: bool = False) -> ReaderOptions:
         """Return how a stage that is no Faust agent reads."""
         kafka = self.settings.kafka
         return ReaderOptions(
@@ -71,4 +72,5 @@ class Plan:
             read_committed=read_committed,
             from_latest=self.settings.worker.from_ == "latest",
             instance_id=self.settings.worker.instance_id,
+            meter=meter,
         )

@@ -67,7 +67,7 @@ def make_ownership(
     )
 
 
-def make_faust_app(plan: Plan, ownership: Ownership) -> Any:
+def make_faust_app(plan: Plan, ownership: Ownership, meter: PrometheusMeter) -> Any:
     """Return Faust's app on our transport."""
     kafka, topics = plan.settings.kafka, plan.topics
     return make_app(
@@ -85,6 +85,7 @@ def make_faust_app(plan: Plan, ownership: Ownership) -> Any:
             rebalance_s=kafka.drain_deadline_s + 7,
             instance_id=plan.settings.worker.instance_id,
             from_latest=plan.settings.worker.from_ == "latest",
+            meter=meter,
         ),
         data_dir=str(plan.directory / "faust"),
         faust_options={"broker_commit_interval": kafka.commit_interval_s},
@@ -111,7 +112,7 @@ def make_intake(
     lease = HeartbeatLease(plan.settings.kafka.session_timeout_s)
     producer = plan.producer(lease)
     intake = KafkaIntake(
-        plan.reader(plan.groups.intake, [plan.topics.requests], read_committed=True),
+        plan.reader(plan.groups.intake, [plan.topics.requests], meter, read_committed=True),
         cluster_id=plan.cluster_id,
         read=lambda value, headers, now_ms, book: read_request(value, headers, plan.limits, now_ms, book),
         policies=config.current,
@@ -153,7 +154,7 @@ def make_tier_log(
     lease = HeartbeatLease(plan.settings.kafka.session_timeout_s)
     producer = plan.producer(lease)
     tier_log = KafkaTierLog(
-        plan.reader(plan.groups.hold, [plan.topics.retry(tier.name) for tier in plan.topics.tiers]),
+        plan.reader(plan.groups.hold, [plan.topics.retry(tier.name) for tier in plan.topics.tiers], meter),
         plan.topics,
         deliver_group=plan.groups.deliver,
         producer=producer,

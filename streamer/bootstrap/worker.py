@@ -96,7 +96,7 @@ def make_worker(plan: Plan) -> Worker:
             tier_log=tier_log,
             scheduler=make_scheduler(plan, outbox, calendar, meter, clock, schedules, ownership),
             producers=(producer, intake_producer, hold_producer),
-            app=make_faust_app(plan, ownership),
+            app=make_faust_app(plan, ownership, meter),
             drain_s=plan.settings.kafka.drain_deadline_s,
             guards=make_guards(plan, meter, ownership, config, intake, tier_log, hold),
             clocks=ClockWatch(BrokerClock(plan.client_options, plan.topics.lanes, clock), meter, own.clock_skew.ms),

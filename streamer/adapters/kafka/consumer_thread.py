@@ -94,7 +94,8 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
 
     async def _starts(self, tps: Sequence[TopicPartition]) -> dict[TP, int]:
         consumer = self._ensure_consumer()
-        starts = await starting_offsets(consumer, tps, from_latest=self.consumer.options.from_latest)
+        options = self.consumer.options
+        starts = await starting_offsets(consumer, tps, from_latest=options.from_latest, meter=options.meter)
         for tp, start in starts.items():
             consumer.seek(tp, start)
         # The table is recovered. What we write to its changelog would be fetched and never taken, and until the client has

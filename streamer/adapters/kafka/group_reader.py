@@ -16,6 +16,7 @@ from aiokafka.structs import OffsetAndMetadata
 from streamer.adapters.kafka.lease import HeartbeatLease, listen
 from streamer.adapters.kafka.patience import be_patient
 from streamer.adapters.kafka.starts import starting_offsets
+from streamer.ports import Meter
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class ReaderOptions:
     from_latest: bool = False
     #: Of a static member: its place in the group is kept while it restarts.
     instance_id: str | None = None
+    meter: Meter | None = None
 
 
 class GroupReader(ConsumerRebalanceListener):
@@ -144,7 +146,9 @@ class GroupReader(ConsumerRebalanceListener):
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Begin each partition at its committed offset, and commit that offset where there was none."""
         self._lease.begin()
-        starts = await starting_offsets(self.consumer, list(assigned), from_latest=self._options.from_latest)
+        starts = await starting_offsets(
+            self.consumer, list(assigned), from_latest=self._options.from_latest, meter=self._options.meter
+        )
         # Without a pause in between: what was read before the seek is not ours yet, what is read after it is.
         for tp, start in starts.items():
             self.consumer.seek(tp, start)

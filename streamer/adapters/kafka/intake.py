@@ -15,6 +15,7 @@ from streamer.adapters.kafka.group_reader import GroupReader, ReaderOptions
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.stands import Stand
+from streamer.adapters.kafka.starts import tell_gone
 from streamer.core.emit import Emit
 from streamer.core.policy_book import PolicyBook
 from streamer.core.reading import Accepted, Refused
@@ -119,6 +120,7 @@ class KafkaIntake:
                 await self._handle(ours)
 
     async def _handle(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        await self._tell_gone(batches)
         now_ms, book = self._clock.now_ms(), self._policies()
         out: list[Made] = []
         for number, record in enumerate(chain.from_iterable(batches.values()), 1):
@@ -132,6 +134,18 @@ class KafkaIntake:
             # Partitions may have moved while the broker acknowledged: what is not ours any more is not committed.
             if tp in self._done:
                 self._done[tp] = batch[-1].offset + 1
+
+    async def _tell_gone(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Tell of records that the log lost before they were read: the client goes on where it begins now, without a word."""
+        after = {
+            tp: self._done[tp] for tp, batch in batches.items() if batch[0].offset > self._done.get(tp, batch[0].offset)
+        }
+        # Most gaps are markers of transactions, and what those have aborted.
+        if not after or self._reader is None:
+            return
+        for tp, first in (await self._reader.consumer.beginning_offsets(list(after))).items():
+            if first > after[tp]:
+                tell_gone(self._meter, tp, after[tp], first)
 
     async def _write(self, out: Sequence[Made]) -> None:
         self._in_hand = len(out)

@@ -10,6 +10,7 @@ from faust.types import TP
 
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.progress import Progress
+from streamer.ports import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,4 @@ class FetchOptions:
     max_wait_ms: int = 50
     max_partition_bytes: int = 128 * 1024
     from_latest: bool = False
+    meter: Meter | None = None

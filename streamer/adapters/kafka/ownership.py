@@ -15,6 +15,7 @@ from streamer.adapters.kafka.keeper import RawBatch
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.progress import Progress
 from streamer.adapters.kafka.reading import Reading
+from streamer.adapters.kafka.starts import tell_gone
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.store.memory_table import MemoryTable
 from streamer.core.lane_book import LaneBook
@@ -255,8 +256,7 @@ class Ownership:
         assert self.seek_back is not None
         start = await self.seek_back(tp, hole.expected)
         if start > window.next_offset:
-            self._meter.count("offsets_gone", start - window.next_offset, label=tp.topic)
-            log.error("%s: the log now begins at %s; %s records are gone", tp, start, start - window.next_offset)
+            tell_gone(self._meter, tp, window.next_offset, start)
             window.skip_to(start, "the log begins there")
 
     # The lease

@@ -15,6 +15,7 @@ from streamer.adapters.kafka.lag_watch import LagWatch
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.stands import Stand
+from streamer.adapters.kafka.starts import tell_gone
 from streamer.core.held import HeldRecord
 from streamer.core.window import HoleError, Window
 from streamer.flow.hold import Hold, Place, Relay
@@ -143,8 +144,7 @@ class KafkaTierLog:
         self._meter.count("offset_holes", label=tp.topic)
         first = (await self._reader.consumer.beginning_offsets([tp]))[tp]
         if first > window.next_offset:
-            self._meter.count("offsets_gone", first - window.next_offset, label=tp.topic)
-            log.error("%s: the log now begins at %s; %s records are gone", tp, first, first - window.next_offset)
+            tell_gone(self._meter, tp, window.next_offset, first)
             window.skip_to(first, "the log begins there")
         self._reader.consumer.seek(tp, max(first, hole.expected))
 

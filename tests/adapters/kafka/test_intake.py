@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streamer.adapters.kafka.group_reader import ReaderOptions
 from streamer.adapters.kafka.intake import KafkaIntake
@@ -27,7 +28,7 @@ from streamer.wire.outgoing import Encoder
 from streamer.wire.request_reader import read_request
 from streamer.wire.topics import Topics
 from tests.adapters.kafka.segment import damage
-from tests.adapters.kafka.support import committed, counted, produce, records_of
+from tests.adapters.kafka.support import commit_as, committed, counted, delete_before, produce, records_of
 from tests.support.broker import RunningKafka
 from tests.support.waiting import until
 
@@ -68,7 +69,13 @@ async def intake(kafka: RunningKafka, topics: Topics, read: Read = _read) -> Asy
     options, lease, meter = {"bootstrap_servers": kafka.bootstrap}, HeartbeatLease(6.0), PrometheusMeter()
     producer = DurableProducer(options, may_write=lease.held)
     made = KafkaIntake(
-        ReaderOptions(options, group_of(topics), [topics.requests], session_s=6, heartbeat_s=0.2, read_committed=True),
+        ReaderOptions(
+            *(options, group_of(topics), [topics.requests]),
+            session_s=6,
+            heartbeat_s=0.2,
+            read_committed=True,
+            meter=meter,
+        ),
         cluster_id="c",
         read=read,
         encode=Encoder(topics),
@@ -136,7 +143,57 @@ async def test_aborted_records_never_come_out(kafka: RunningKafka, topics: Topic
     await produce(kafka.bootstrap, topics.requests, [(None, request(40), 0)])
     async with intake(kafka, topics) as running:
         await running.passed(45)
+        assert counted(running.meter, "offsets_gone", topic=topics.requests) == 0
     assert await delivered(kafka, topics) == [*range(10), *range(20, 30), 40]
+
+
+async def test_others_have_their_turn_while_much_is_read(kafka: RunningKafka, topics: Topics) -> None:
+    """However many requests a fetch brings, deliver waits for no more than a hundred of them."""
+    await produce(
+        kafka.bootstrap, topics.requests, [(None, request(number), 0) for number in range(1_000)], linger_ms=50
+    )
+    read, at_turns = 0, [0]
+
+    def counting(value: bytes | None, headers: Any, now_ms: int, book: PolicyBook) -> Accepted | Refused:
+        nonlocal read
+        read += 1
+        return _read(value, headers, now_ms, book)
+
+    async def take_turns() -> None:
+        while True:
+            at_turns.append(read)
+            await asyncio.sleep(0)
+
+    turns = asyncio.create_task(take_turns())
+    try:
+        async with intake(kafka, topics, counting) as running:
+            await running.passed(1_000)
+    finally:
+        turns.cancel()
+    assert max(later - earlier for earlier, later in pairwise(at_turns)) <= 100
+
+
+async def test_records_that_are_gone_are_told_of(
+    kafka: RunningKafka, topics: Topics, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody has read them, and retention has taken them away: intake goes on, counts them and says so (C7)."""
+    await produce(kafka.bootstrap, topics.requests, [(None, request(number), 0) for number in range(30)])
+    await commit_as(kafka.bootstrap, group_of(topics), {(topics.requests, 0): 5})
+    await delete_before(kafka.bootstrap, topics.requests, 0, 12)
+    async with intake(kafka, topics) as running:
+        await running.passed(30)
+        assert counted(running.meter, "offsets_gone", topic=topics.requests) == 7
+        # Under a running one, too, whose client goes on without a word where the log begins.
+        reader = running.intake._reader
+        assert reader is not None
+        reader.consumer.pause(TopicPartition(topics.requests, 0))
+        await produce(kafka.bootstrap, topics.requests, [(None, request(number), 0) for number in range(30, 50)])
+        await delete_before(kafka.bootstrap, topics.requests, 0, 40)
+        reader.consumer.resume(TopicPartition(topics.requests, 0))
+        await running.passed(50)
+        assert counted(running.meter, "offsets_gone", topic=topics.requests) == 17
+    assert await delivered(kafka, topics) == [*range(12, 30), *range(40, 50)]
+    assert "the log now begins at 12; 7 records are gone" in caplog.text
 
 
 @pytest.mark.parametrize(
