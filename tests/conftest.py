@@ -31,6 +31,8 @@ settings.register_profile("fast", deadline=None, max_examples=20)
 settings.register_profile("many", deadline=None, max_examples=10_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
+#: Marks of tests whose connections close by themselves only when the garbage is collected.
+CONNECTED = ("broker", "redis")
 #: Marks of tests that take long, the longest first.
 LONGEST = ("scenario", "slow", "broker")
 
@@ -48,12 +50,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Collect what an asynchronous test has left: a connection left open is the fault of the test that opened it.
+    """Collect what a test with connections has left: one that is left open is the fault of the test that opened it.
 
-    Set up before all others, this ends after the test's event loop has ended.
+    Set up before all others, this ends after the test's event loop has ended. Not after each of thousands of tests: a
+    collection takes a tenth of a second and more.
     """
     yield
-    if _marked(request.node, "asyncio"):
+    if any(_marked(request.node, mark) for mark in CONNECTED):
         gc.collect()
 
 
