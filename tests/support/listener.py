@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from streamer.adapters.broker import ports
 from tests.support.raw_server import raw_server
 
 _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
@@ -37,7 +38,8 @@ class Listener:
 async def listening(*hosts: str, port: int = 0) -> AsyncIterator[Listener]:
     """Listen on addresses of this machine, on a port that another listener has on another address, or on a free one."""
     listener = Listener()
-    async with raw_server(listener.handle, hosts=hosts[:1], port=port) as listener.port:
+    # Not any free port of the first address: on the others it may be that of somebody's outgoing connection.
+    async with raw_server(listener.handle, hosts=hosts[:1], port=port or ports.pick()) as listener.port:
         if len(hosts) == 1:
             yield listener
             return

@@ -13,7 +13,7 @@ from tests.support.installation import ROOT, Installation, environment
 from tests.support.stopping import stop_process
 from tests.support.waiting import until
 
-_READY_S = 30.0
+_READY_S = 90.0
 #: A drain of 8 s, and what a loaded machine adds to it.
 _END_S = 15.0
 _TAIL = 6_000

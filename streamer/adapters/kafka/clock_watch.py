@@ -35,11 +35,12 @@ class ClockWatch:
     Where it cannot be known they count as agreeing: a right that is missing must stop nobody. ``allowed_ms`` of 0 never looks.
     """
 
-    def __init__(self, skew: Skew, meter: PrometheusMeter, allowed_ms: int) -> None:
+    def __init__(self, skew: Skew, meter: PrometheusMeter, allowed_ms: int, look_s: float = LOOK_S) -> None:
         self.agrees = asyncio.Event()
         self._skew = skew
         self._meter = meter
         self._allowed_ms = allowed_ms
+        self._look_s = look_s
         self._off = 0
         self._unknown = False
         if not allowed_ms:
@@ -59,7 +60,7 @@ class ClockWatch:
         """Look now and then until cancelled."""
         try:
             while True:
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(self._look_s)
                 if self._allowed_ms:
                     await self._look()
         finally:

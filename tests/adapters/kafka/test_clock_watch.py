@@ -7,7 +7,6 @@ import logging
 
 import pytest
 
-from streamer.adapters.kafka import clock_watch
 from streamer.adapters.kafka.broker_clock import BrokerClock
 from streamer.adapters.kafka.clock_watch import ClockWatch
 from streamer.adapters.kafka.topics import create_missing
@@ -118,11 +117,10 @@ async def test_a_broker_that_goes_away_makes_no_clock_right() -> None:
     assert not found.agrees.is_set()
 
 
-async def test_nobody_looks_where_the_setting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_looks_where_the_setting_says_so() -> None:
     """The worker is as ready as the rest of it, and the watch, a part of it, lasts as long; then it closes what it has."""
-    monkeypatch.setattr(clock_watch, "LOOK_S", 0.0)
     told = Told(90_000)
-    found = ClockWatch(told, PrometheusMeter(), 0)
+    found = ClockWatch(told, PrometheusMeter(), 0, look_s=0)
     assert await found.refusal() is None
     assert found.agrees.is_set()
     with pytest.raises(TimeoutError):
