@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from bench.crew import READY_S
@@ -22,6 +22,7 @@ from bench.faults.load import Load
 from bench.ledgers import stages
 from bench.oracle import Anomaly
 from streamer.wire.header_names import TASK
+from tests.support.broker import administering
 from tests.support.installation import Installation
 from tests.support.progress import unfinished
 from tests.support.topic_log import topic_log
@@ -141,7 +142,7 @@ async def _refusal(field: Field) -> str:
 
 
 async def _delete_groups(bootstrap: str, groups: Sequence[str]) -> None:
-    async with _admin(bootstrap) as admin:
+    async with administering(bootstrap) as admin:
         for group in groups:
             coordinator = await admin.find_coordinator(group)
             await _deleted(admin, group, coordinator)
@@ -190,7 +191,7 @@ async def _cut_off(field: Field, tps: Sequence[TopicPartition]) -> set[str]:
             gone |= {field.accepted.by_place[tp.partition, offset] for offset in offsets}
         else:
             gone |= await _tasks(place, tp, offsets)
-    async with _admin(place.bootstrap) as admin:
+    async with administering(place.bootstrap) as admin:
         await admin.delete_records({tp: RecordsToDelete(offsets.stop) for tp, offsets in halves.items()})
     return gone
 
@@ -203,16 +204,6 @@ async def _tasks(place: Installation, tp: TopicPartition, offsets: range) -> set
         return {
             task for partition, offset, task in await log.to_end() if partition == tp.partition and offset in offsets
         }
-
-
-@asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
 
 
 OFFSETS = (

@@ -1,6 +1,7 @@
 """Sizes in bytes as people write them ("512MiB", "2GB") and as programs count them.
 
-Must not know which setting a size stands in: the caller names it.
+Must not know which setting a size stands in: the caller names it. Pydantic's ByteSize takes a bare number and bits too, and
+writes a rounded figure; a setting that is shown must read back as what it is.
 """
 
 from __future__ import annotations

@@ -83,9 +83,7 @@ class ClaimStage:
                 return
             log.exception("a claim could not be handled; tried again in %s ms", _AGAIN_MS, extra=about(live[0]))
             self._meter.count("faults")
-            task = asyncio.create_task(self._again(live[0]))
-            live[0].owned.tasks.add(task)
-            task.add_done_callback(live[0].owned.tasks.discard)
+            live[0].owned.spawn(self._again(live[0]))
 
     async def _again(self, work: Work) -> None:
         await self._clock.sleep_ms(_AGAIN_MS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -55,9 +57,16 @@ async def topics(kafka: RunningKafka, topic_prefix: str) -> AsyncIterator[Topics
 
 async def delete_topics(bootstrap: str, names: list[str]) -> None:
     """Delete topics, so that a session of many tests does not keep thousands of open files in the broker."""
+    async with administering(bootstrap) as admin:
+        await admin.delete_topics(names)
+
+
+@asynccontextmanager
+async def administering(bootstrap: str) -> AsyncIterator[Any]:
+    """An admin client for the length of the block."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        await admin.delete_topics(names)
+        yield admin
     finally:
         await admin.close()

@@ -187,8 +187,9 @@ class Ownership:
             windows = {tp.topic: window for tp, window in assignment.windows.items() if tp.partition == partition}
             last = {topic: ends[TP(topic, partition)] for topic in windows}
             assignment.barriers[partition] = Barriers(windows, last, time.time())
-            for topic in (topic for topic in windows if self._sources[topic] == "deliveries"):
-                assignment.owned[partition].firsts_done = Firsts(windows[topic], last[topic]).done
+            for topic, window in windows.items():
+                if self._sources[topic] == "deliveries":
+                    assignment.owned[partition].firsts_done = Firsts(window, last[topic]).done
         self.assignment = assignment
         self.keep_only(set(assignment.owned))
         for stage in set(self._stages.values()):

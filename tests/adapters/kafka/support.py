@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 
 from streamer.adapters.prometheus.meter import PrometheusMeter
+from tests.support.broker import administering
 
 Record = tuple[bytes | None, bytes | None, int]
 """Key, value and partition."""
@@ -20,17 +20,6 @@ Record = tuple[bytes | None, bytes | None, int]
 def counted(meter: PrometheusMeter, name: str, **labels: str) -> float:
     """Return what a counter stands at."""
     return meter.registry.get_sample_value(f"streamer_{name}_total", labels) or 0.0
-
-
-@asynccontextmanager
-async def administering(bootstrap: str) -> AsyncIterator[Any]:
-    """An admin client for the length of the block."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
 
 
 async def produce(bootstrap: str, topic: str, records: Sequence[Record], **options: Any) -> list[int]:
