@@ -134,14 +134,6 @@ class BatchConsumer(Consumer):
             generation_id=generation,
         )
 
-    def ack(self, message: ConsumerMessage) -> bool:
-        """Let Faust forget a fetch; what is done stands in the windows."""
-        if isinstance(message.value, RawFetch):
-            message.acked = True
-            self._unacked_messages.discard(message)
-            return True
-        return super().ack(message)  # type: ignore[no-any-return]
-
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: a gap between two messages is what the second one carries."""
 

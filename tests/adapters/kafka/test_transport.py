@@ -161,6 +161,19 @@ async def test_an_agent_gets_one_event_for_all_its_partitions_of_a_fetch(
     assert len(fetches) < PARTITIONS * len(sources)
 
 
+async def test_faust_keeps_nothing_of_a_fetch_that_is_done(kafka: RunningKafka, topics: Topics, tmp_path: Path) -> None:
+    """What Faust notes of acknowledged messages it forgets when it commits, and here it never does."""
+    async with member(kafka.bootstrap, topics, tmp_path, stage := SteeredStage()) as one:
+        await one.owns(PARTITIONS)
+        for number in range(PARTITIONS):
+            await produce(kafka.bootstrap, topics.deliveries, numbered(3, number))
+        await until(lambda: len(stage.taken) == 3 * PARTITIONS, 20)
+        consumer = one.consumer
+        await until(lambda: not consumer.unacked)
+        assert not any(consumer._acked.values())
+        assert not any(consumer._acked_index.values())
+
+
 async def test_a_full_window_withholds_its_partition_only(kafka: RunningKafka, topics: Topics, tmp_path: Path) -> None:
     """Nothing awaits capacity: one partition is not fetched for now, the others and control go on (RULES 15)."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections import deque
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +69,24 @@ def test_a_tombstone_removes_whatever_stood() -> None:
     assert (len(table), table.get(ONE), table.get(TWO)) == (0, None, None)
     table.recover(ONE, pack(entry(1, epoch=1)))
     assert table.get(ONE) == entry(1, epoch=1)
+
+
+def test_a_table_that_forgets_as_many_as_end_does_not_grow() -> None:
+    """As an hour's entries roll on for many hours: what has gone leaves no dead places behind that fill up slowly."""
+    table, ended, sizes = MemoryTable(), deque[int](), list[int]()
+    tracemalloc.start()
+    try:
+        for number in range(60_000):
+            table.put(digest(number), entry(1, state=State.SUCCEEDED))
+            ended.append(number)
+            if len(ended) > 10_000:
+                table.forget(digest(ended.popleft()))
+            if number >= 20_000 and number % 1_000 == 0:
+                sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert [key for key, _ in table.ended()] == [digest(number) for number in ended]
+    assert max(sizes) < 1.15 * min(sizes)
 
 
 def test_ended_entries_come_in_the_order_of_their_ends() -> None:
