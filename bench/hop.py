@@ -111,7 +111,7 @@ async def _outbox(plan: Plan) -> AsyncIterator[KafkaOutbox]:
     # The first write connects.
     await producer.write([])
     try:
-        yield KafkaOutbox(producer, Encoder(plan.topics), plan.topics.tasks_changelog, lambda partition, offset: None)
+        yield KafkaOutbox(producer, Encoder(plan.topics), plan.topics.tasks_changelog, lambda *_: None)
     finally:
         await producer.close()
 

@@ -70,7 +70,12 @@ class Abandoned(Exception):
 
 
 class Table(Protocol):
-    """The entries of one partition, local beside their changelog."""
+    """The entries of one partition, local beside their changelog.
+
+    ``outranked`` holds the digests of which the changelog's last record is not what holds: it is to be written again.
+    """
+
+    outranked: set[bytes]
 
     def get(self, digest: bytes) -> Entry | None:
         """Return a task's entry."""

@@ -6,6 +6,7 @@ from streamer.adapters.calendar.cron import CronCalendar
 from streamer.adapters.kafka.broker_clock import BrokerClock
 from streamer.adapters.kafka.clock_watch import ClockWatch
 from streamer.adapters.kafka.instance_lock import InstanceLock
+from streamer.adapters.kafka.late_writes import LateWrites
 from streamer.adapters.kafka.lease import HeartbeatLease
 from streamer.adapters.kafka.outbox import KafkaOutbox
 from streamer.adapters.kafka.schedule_state import ScheduleState
@@ -47,8 +48,8 @@ def make_worker(plan: Plan) -> Worker:
     marker, lease = MarkerFile(plan.directory / "marker.json"), HeartbeatLease(plan.settings.kafka.session_timeout_s)
     producer = plan.producer(lease)
 
-    def logged(partition: int, offset: int) -> None:
-        ownership.logged(partition, offset)
+    def logged(partition: int, first: int, last: int) -> None:
+        ownership.logged(partition, first, last)
 
     outbox: Outbox = LoggedOutbox(KafkaOutbox(producer, encode, plan.topics.tasks_changelog, logged))
     calendar = CronCalendar()
@@ -89,6 +90,7 @@ def make_worker(plan: Plan) -> Worker:
             sender=sender,
             ownership=ownership,
             outbox=outbox,
+            late_writes=LateWrites(plan.client_options, plan.topics.tasks_changelog),
             deliver=deliver,
             claim=claim,
             intake=intake,

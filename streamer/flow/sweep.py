@@ -82,6 +82,8 @@ async def sweep(owned: Owned, passed: Passed, outbox: Outbox, release: Callable[
 
 async def _sweep_group(owned: Owned, passed: Passed, outbox: Outbox, release: Callable[[Owned, bytes], None]) -> int:
     gone: list[bytes] = []
+    if not owned.may_act():
+        return 0
     for digest, entry in islice(owned.table.ended(), _LOOK_AT_MOST):
         if not passed.is_old(entry) or len(gone) == _MOST_AT_ONCE:
             break

@@ -29,6 +29,11 @@ FAST_COMPACTION = {
     "delete.retention.ms": str(HOUR_MS),
 }
 
+CHANGELOG_UNTOUCHED_MS = 10 * 60_000
+"""A stopped owner's write may land after its successor's. So long both stand in the changelog, and the successor is noticed to
+have been outranked and writes again; compacted sooner, the late one alone would be left (RULES 4)."""
+OUTRANKED_BOTH_STAND = {"min.compaction.lag.ms": str(CHANGELOG_UNTOUCHED_MS)}
+
 LEAST_REPLICAS = 3
 LEAST_IN_SYNC = 2
 """With so many replicas, and so many that must have a record before it is acknowledged, one broker may be lost."""
@@ -216,7 +221,7 @@ class Topics:
             # workers compare their clocks with the broker's.
             extra: Mapping[str, str] = {**FAST_COMPACTION, **KEPT_BY_ARRIVAL}
         elif role in COMPACTED:
-            extra = FAST_COMPACTION
+            extra = {**FAST_COMPACTION, **OUTRANKED_BOTH_STAND}
         else:
             extra = KEPT_BY_ARRIVAL
         partitions = 1 if role in ONE_PARTITION else self.partitions

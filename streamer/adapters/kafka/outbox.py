@@ -14,14 +14,17 @@ from streamer.wire.outgoing import OutRecord
 
 
 class KafkaOutbox:
-    """Implements the outbox by a producer of its own; ``encode`` knows topics, keys and formats."""
+    """Implements the outbox by a producer of its own; ``encode`` knows topics, keys and formats.
+
+    ``on_logged`` is told of each run of changes: partition, first offset, last offset.
+    """
 
     def __init__(
         self,
         producer: DurableProducer,
         encode: Callable[[Emit], OutRecord],
         changelog: str,
-        on_logged: Callable[[int, int], None],
+        on_logged: Callable[[int, int, int], None],
     ) -> None:
         self._producer = producer
         self._encode = encode
@@ -36,8 +39,8 @@ class KafkaOutbox:
         """Append to the table's changelog; raises Abandoned when the lease is lost first."""
         records = [OutRecord(self._changelog, _value(value), key, number) for number, key, value in changes]
         receipt = await self._producer.write(records)
-        for partition, offset in receipt.lasts():
-            self._on_logged(partition, offset)
+        for partition, first, last in receipt.ends():
+            self._on_logged(partition, first, last)
 
 
 def _value(value: Entry | ClaimEntry | LaneMemory | None) -> bytes | None:

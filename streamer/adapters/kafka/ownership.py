@@ -13,13 +13,12 @@ from faust.types import TP
 
 from streamer.adapters.kafka.keeper import RawBatch
 from streamer.adapters.kafka.lease import HeartbeatLease
+from streamer.adapters.kafka.local import Local
 from streamer.adapters.kafka.progress import Progress
 from streamer.adapters.kafka.reading import Reading
 from streamer.adapters.kafka.starts import tell_gone
 from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
 from streamer.adapters.store.memory_table import MemoryTable
-from streamer.core.lane_book import LaneBook
-from streamer.core.lane_memory import KEY_PREFIX as LANE_PREFIX
 from streamer.core.window import HoleError, Window
 from streamer.flow.orphans import Firsts
 from streamer.flow.owned import Batch, Item, Owned
@@ -28,7 +27,6 @@ from streamer.ports import Meter
 
 log = logging.getLogger(__name__)
 
-_TASK_KEY_BYTES = 16
 #: How often the lease is looked at when nobody sends or writes.
 _LEASE_POLL_S = 0.25
 
@@ -47,16 +45,6 @@ class Stage(Protocol):
 
     def resume(self) -> None:
         """Start work again, for a new assignment."""
-
-
-@dataclass(slots=True)
-class Local:
-    """One partition's store, which outlives assignments while the partition is kept, and how far the changelog is applied."""
-
-    table: MemoryTable
-    claims: ClaimsOnDisk
-    lanes: LaneBook = field(default_factory=LaneBook)
-    applied_offset: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,28 +132,13 @@ class Ownership:
 
     def recover(self, partition: int, records: Sequence[Any]) -> None:
         """Apply changelog records to the local store, each once."""
-        local = self.local(partition)
-        fresh = [record for record in records if record.offset > local.applied_offset]
-        if not fresh:
-            return
-        table, claims = local.table, []
-        on_disk = local.claims.applied_offset
-        for record in fresh:
-            if len(record.key) == _TASK_KEY_BYTES:
-                table.recover(record.key, record.value)
-            elif record.key.startswith(LANE_PREFIX):
-                local.lanes.recover(record.key, record.value)
-            elif record.offset > on_disk:
-                claims.append((record.key[1:], record.value))
-        local.applied_offset = fresh[-1].offset
-        if claims:
-            local.claims.recover(claims, fresh[-1].offset)
+        self.local(partition).recover(records)
 
-    def logged(self, partition: int, offset: int) -> None:
-        """Note that a change of ours was acknowledged at ``offset``; the stage applies it itself."""
+    def logged(self, partition: int, first: int, last: int) -> None:
+        """Note that changes of ours were acknowledged at these offsets; the stage applies them itself."""
         kept = self._locals.get(partition)
         if kept is not None:
-            kept.applied_offset = max(kept.applied_offset, offset)
+            kept.logged(first, last)
 
     def progress(self) -> Mapping[TP, Progress]:
         """Return how far each partition is."""

@@ -48,9 +48,10 @@ class Share:
         self._tp, self._first, self._at_ms = tp, first, at_ms
 
     @property
-    def last(self) -> tuple[int, int]:
-        """The partition, and the offset of the last record in it, once acknowledged."""
-        return self._tp.partition, self.future.result().offset + self._first + len(self.numbers) - 1
+    def ends(self) -> tuple[int, int, int]:
+        """The partition, and the offsets of the first record in it and of the last, once acknowledged."""
+        first = self.future.result().offset + self._first
+        return self._tp.partition, first, first + len(self.numbers) - 1
 
     def stamped_at_ms(self) -> int | None:
         """Return the time that the broker put on it, once acknowledged; None where the topic keeps the producer's."""
@@ -74,9 +75,9 @@ class Receipt:
         """Wrap shares whose futures are done."""
         self._shares = shares
 
-    def lasts(self) -> Iterator[tuple[int, int]]:
-        """Iterate each share's partition and last offset; those of one partition come in their order."""
-        return (share.last for share in self._shares)
+    def ends(self) -> Iterator[tuple[int, int, int]]:
+        """Iterate each share's partition, first and last offset; those of one partition come in their order."""
+        return (share.ends for share in self._shares)
 
     def stamped_at_ms(self) -> int | None:
         """Return the broker's time on the first records; None where the topic keeps the producer's, or nothing was written."""

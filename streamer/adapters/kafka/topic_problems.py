@@ -10,6 +10,7 @@ from streamer.wire.topics import TopicSpec
 
 MINUTE_MS = 60_000
 CREATE = "streamer topics create"
+LAG = "min.compaction.lag.ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ def _settings(bootstrap: str, spec: TopicSpec, config: Mapping[str, str]) -> Ite
         yield problem("retention.bytes", "-1", "-1")
     if int(config.get("max.message.bytes", "0")) < spec.max_message_bytes:
         yield problem("max.message.bytes", f"at least {spec.max_message_bytes}", str(spec.max_message_bytes))
+    untouched_ms = int(spec.extra.get(LAG, "0"))
+    if int(config.get(LAG, "0")) < untouched_ms:
+        yield problem(LAG, f"at least {untouched_ms}", str(untouched_ms))
 
 
 def alter(bootstrap: str, topic: str, setting: str, value: str) -> str:

@@ -15,10 +15,12 @@ from aiokafka.errors import KafkaError
 
 from streamer.adapters.extensions.listeners import Listeners
 from streamer.adapters.kafka import positions
+from streamer.adapters.kafka.clients import Unreachable
 from streamer.adapters.kafka.clock_watch import ClockWatch
 from streamer.adapters.kafka.config_log import ConfigLog
 from streamer.adapters.kafka.guards import Guards
 from streamer.adapters.kafka.intake import KafkaIntake
+from streamer.adapters.kafka.late_writes import LateWrites
 from streamer.adapters.kafka.ownership import Ownership
 from streamer.adapters.kafka.producer import DurableProducer
 from streamer.adapters.kafka.tier_log import KafkaTierLog
@@ -29,6 +31,7 @@ from streamer.adapters.store.marker_file import MarkerFile
 from streamer.flow.claim import ClaimStage
 from streamer.flow.deliver import Deliver
 from streamer.flow.hold import Hold
+from streamer.flow.restate import restate
 from streamer.flow.scheduler import Scheduler
 from streamer.flow.sweep import Passed, overdue, sweep
 from streamer.ports import Abandoned, Clock, Outbox, Sender
@@ -55,6 +58,7 @@ class Parts:
     sender: Sender
     ownership: Ownership
     outbox: Outbox
+    late_writes: LateWrites
     deliver: Deliver
     claim: ClaimStage
     intake: KafkaIntake
@@ -185,6 +189,7 @@ class Worker:
         if parts.listeners is not None:
             # After all that is written: the last events are of what has just drained.
             await parts.listeners.close()
+        await parts.late_writes.close()
         for producer in parts.producers:
             await producer.close()
 
@@ -194,7 +199,7 @@ class Worker:
             with suppress(Abandoned):
                 try:
                     await self._sweep()
-                except (KafkaError, OSError) as error:
+                except (KafkaError, OSError, Unreachable) as error:
                     log.warning("the tables were not swept, will be tried again: %r", error)
 
     async def _sweep(self) -> None:
@@ -204,7 +209,9 @@ class Worker:
         parts.deliver.keeper.forget_idle()
         late = kept = 0
         assignment = parts.ownership.assignment
+        await parts.late_writes.look({number: parts.ownership.local(number) for number in assignment.owned})
         for number, owned in assignment.owned.items():
+            parts.meter.count("entries_restated", await restate(owned, parts.outbox, parts.deliver.release))
             ends = {topic: assignment.committed.get(TopicPartition(topic, number), 0) for topic in parts.deliver_topics}
             barriers = assignment.barriers[number]
             barriers.move(ends, now_s)

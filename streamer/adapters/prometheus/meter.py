@@ -42,6 +42,7 @@ COUNTERS = (
     Metric("extension_errors", "extension", "Times that an extension raised, or returned what is none of its answers."),
     Metric("extension_events_dropped", "extension", "Events that a listener was too slow for, and so never got."),
     Metric("entries_forgotten", None, "Entries of ended tasks that left the table."),
+    Metric("entries_restated", None, "Entries written again because an earlier owner's write had landed after them."),
     Metric("schedules_fired", None, "Requests made by recurring schedules."),
     Metric(
         "schedules_misfired", "rule", "Times that instants of a schedule were missed, by the rule that was followed."

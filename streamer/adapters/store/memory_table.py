@@ -66,6 +66,8 @@ class MemoryTable:
         self._ended = _Queue()
         #: The highest owner's generation seen in an entry.
         self.epoch = 0
+        #: Digests of which the changelog's last record is not what holds.
+        self.outranked: set[bytes] = set()
 
     def __len__(self) -> int:
         return len(self._open) + len(self._ended)
@@ -108,12 +110,15 @@ class MemoryTable:
 
     def recover(self, digest: bytes, value: bytes | None) -> None:
         """Apply one record of the changelog, in the log's order; a late write of a stopped owner changes nothing (RULES 4)."""
-        if value is None:
-            self.forget(digest)
-            return
-        entry = unpack(value)
+        entry = unpack(value) if value is not None else None
         before = self.get(digest)
-        if before is None or supersedes(entry, before):
+        if entry is not None and before is not None and not supersedes(entry, before):
+            self.outranked.add(digest)
+            return
+        self.outranked.discard(digest)
+        if entry is None:
+            self.forget(digest)
+        else:
             self.put(digest, entry)
 
     def ended(self) -> Iterator[tuple[bytes, Entry]]:

@@ -72,7 +72,7 @@ async def test_written_in_order_and_acknowledged(
     """What returns has been written, in the order given, at the offsets told."""
     told = await producer.write(numbered(topics.results, range(300)))
     assert [each.offset for each in told.records()] == list(range(300))
-    assert list(told.lasts()) == [(0, 299)]
+    assert list(told.ends()) == [(0, 0, 299)]
     assert values(await records_of(kafka.bootstrap, [topics.results])) == list(range(300))
     assert (await producer.write([])).records() == []
 
@@ -92,7 +92,7 @@ async def test_a_group_over_several_partitions_is_told_record_by_record(
         record = found[told.topic, told.partition, told.offset]
         assert (told.topic, told.partition) == places[number]
         assert (int(record.value), record.timestamp) == (number, told.timestamp_ms)
-    assert sorted(receipt.lasts()) == [(0, 27), (1, 25), (2, 1), (2, 25), (3, 1)]
+    assert sorted(receipt.ends()) == [(0, 14, 27), (1, 13, 25), (2, 1, 1), (2, 13, 25), (3, 1, 1)]
 
 
 @pytest.mark.broker

@@ -124,7 +124,7 @@ async def test_a_change_of_ours_is_not_applied_a_second_time(
         await one.owns(PARTITIONS)
         for number in range(PARTITIONS):
             await produce(kafka.bootstrap, topics.tasks_changelog, [(digest(number), pack(entry(1)), number)])
-            one.ownership.logged(number, 0)
+            one.ownership.logged(number, 0, 0)
         async with member(kafka.bootstrap, topics, tmp_path / "2", limits=LIMITS) as two:
             await two.owns(PARTITIONS // 2)
             await one.owns(PARTITIONS // 2)

@@ -49,6 +49,7 @@ def test_a_missing_topic_names_the_command() -> None:
         ("s.deliveries", "retention.bytes", "1000", "retention.bytes is 1000, must be -1"),
         ("s.tasks-changelog", "retention.bytes", "1000", "must be -1"),
         ("s.results", "max.message.bytes", "1048588", "must be at least 4194304"),
+        ("s.tasks-changelog", "min.compaction.lag.ms", "0", "must be at least 600000"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_command(topic: str, setting: str, value: str, expected: str) -> None:

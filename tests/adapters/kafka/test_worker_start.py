@@ -32,7 +32,7 @@ def a_worker(deadline_s: float) -> Worker:
     state = ConfigState(Policy(), Installation(DEFAULT_LIMITS, BreakerPolicy()), 4, MemoryMeter())
     parts: dict[str, Any] = {field.name: None for field in fields(Parts)}
     parts |= {"config": ConfigLog(NOBODY, "t.config", state), "config_deadline_s": deadline_s, "producers": ()}
-    parts |= dict.fromkeys(("sender", "shared", "marker", "guards"), cast("Any", Closed()))
+    parts |= dict.fromkeys(("sender", "shared", "marker", "guards", "late_writes"), cast("Any", Closed()))
     return Worker(Parts(**parts))
 
 

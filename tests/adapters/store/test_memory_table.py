@@ -50,6 +50,15 @@ def test_a_zombies_late_write_changes_nothing() -> None:
     assert recovered([(ONE, ours), (ONE, entry(4, epoch=4, state=State.FAILED))]).get(ONE) == ours
 
 
+def test_what_the_changelog_says_last_and_does_not_hold_is_noted() -> None:
+    """It is to be written again, until a record that holds comes after it."""
+    late, ours = entry(4, epoch=4), entry(2, epoch=5)
+    table = recovered([(ONE, ours), (ONE, late), (TWO, late), (TWO, ours), (THREE, ours), (THREE, late), (THREE, None)])
+    assert table.outranked == {ONE}
+    table.recover(ONE, pack(entry(3, epoch=6)))
+    assert table.outranked == set()
+
+
 def test_the_tasks_generation_stands_above_the_owners() -> None:
     """An update's new generation is not undone by a later owner's write of the old one."""
     updated = entry(1, generation=2, epoch=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from streamer.core.ladder import Tier, make_ladder
 from streamer.core.lane_memory import LaneMemory, pack_lane
 from streamer.core.partitioning import partition_of
 from streamer.ports import Change
+from streamer.wire.topics import CHANGELOG_UNTOUCHED_MS
 from tests.simulation.storm.plan import PARTITIONS
 
 #: Half of the default ladder: longer waits take several hops.
@@ -23,8 +25,9 @@ TIERS = make_ladder(
 )
 REQUESTS, CLAIMS, DELIVERIES, DUE, CONTROL = "requests", "claims", "deliveries", "due", "control"
 TIER_NAMES = tuple(tier.name for tier in TIERS)
-#: A changelog is compacted when it has grown to so many records and twice what it was after the last time.
-_COMPACT_AT = 2_000
+#: A changelog is compacted when it has grown to so many records and twice what it was after the last time, but not what was
+#: written to it a short while ago.
+_COMPACT_AT, _UNTOUCHED_MS = 2_000, CHANGELOG_UNTOUCHED_MS
 
 Place = tuple[str, int]
 
@@ -37,12 +40,15 @@ def home_of(delivery: Delivery) -> int:
 class Broker:
     """Keeps what was written. ``appended`` is told of each record, ``landed`` of each emit."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: Callable[[], float]) -> None:
         self.logs: dict[Place, list[Any]] = defaultdict(list)
         self.committed: dict[Place, int] = defaultdict(int)
         self.changelog: list[list[tuple[int, bytes, bytes | None]]] = [[] for _ in range(PARTITIONS)]
         self.next_change = [0] * PARTITIONS
         self.appended: Callable[[str, int], None] = lambda topic, partition: None
+        self._now_ms = now_ms
+        #: When each record of a changelog was written.
+        self._written_ms: list[list[float]] = [[] for _ in range(PARTITIONS)]
         self._compact_at = [_COMPACT_AT] * PARTITIONS
 
     def append(self, topic: str, partition: int, record: Any) -> None:
@@ -83,14 +89,21 @@ class Broker:
         offset = self.next_change[number]
         self.next_change[number] = offset + 1
         self.changelog[number].append((offset, key, packed))
+        self._written_ms[number].append(self._now_ms())
         return offset
 
     def changes(self, number: int, after: int) -> list[tuple[int, bytes, bytes | None]]:
         """Return a changelog from behind an offset; sometimes it is compacted first, as Kafka does at any time."""
         log = self.changelog[number]
         if len(log) >= self._compact_at[number]:
-            last = {key: offset for offset, key, _ in log}
-            log = [each for each in log if last[each[1]] == each[0] and each[2] is not None]
-            self.changelog[number] = log
+            log = self.changelog[number] = self._compacted(number)
             self._compact_at[number] = max(_COMPACT_AT, 2 * len(log))
         return [each for each in log if each[0] > after]
+
+    def _compacted(self, number: int) -> list[tuple[int, bytes, bytes | None]]:
+        log, written_ms = self.changelog[number], self._written_ms[number]
+        old = bisect_left(written_ms, self._now_ms() - _UNTOUCHED_MS)
+        last = {key: offset for offset, key, _ in log[:old]}
+        kept = [place for place, each in enumerate(log[:old]) if last[each[1]] == each[0] and each[2] is not None]
+        self._written_ms[number] = [*(written_ms[place] for place in kept), *written_ms[old:]]
+        return [*(log[place] for place in kept), *log[old:]]

@@ -43,6 +43,10 @@ class Group:
             await asyncio.gather(*(member.release() for member in self.members if _lives(member)))
             await self._world.clock.sleep_ms(50)
             self.generation += 1
+            for number, owner in enumerate(self._world.owner):
+                if owner is not None and not owner.dead and number in owner.owned:
+                    # Without its lease it was not asked to release anything, and has not noticed yet.
+                    self._world.oracle.lost[number] += 1
             self._world.owner = [None] * PARTITIONS
             there = [member for member in self.members if _lives(member)]
             for place, member in enumerate(there):

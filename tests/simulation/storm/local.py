@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from streamer.adapters.store.memory_table import MemoryTable
 from streamer.core.claims import ClaimEntry
 from streamer.core.lane_book import LaneBook
+from streamer.core.own_offsets import OwnOffsets
 
 
 class DictClaims:
@@ -51,3 +52,4 @@ class Local:
     claims: DictClaims = field(default_factory=DictClaims)
     lanes: LaneBook = field(default_factory=LaneBook)
     applied: int = -1
+    offsets: OwnOffsets = field(default_factory=OwnOffsets)

@@ -137,8 +137,11 @@ class Oracle:
         lost = self.lost[home_of(delivery)] + view.excused if delivery is not None else 0
         # Of a late one nobody who works now knows: it was decided before the partition was lost.
         first = view.ends.setdefault(generation, (state, -1 if late else lost))
-        if first[0] is not state and not late and (first[1] == lost or generation in view.sealed):
-            self.broken(Rule.DOUBLE_END, f"generation {generation}: {first[0].word}, then {state.word}", view.task_id)
+        # What is written down holds, and is told again; an end that was told and not written may be followed by another.
+        sealed = view.sealed.get(generation)
+        known = sealed if sealed is not None else first[0] if first[1] == lost else state
+        if known is not state and not late:
+            self.broken(Rule.DOUBLE_END, f"generation {generation}: {known.word}, then {state.word}", view.task_id)
         good = view.good.get(generation)
         if state is State.SUCCEEDED and good is None:
             self.broken(Rule.PHANTOM_SUCCESS, f"generation {generation}", view.task_id)
@@ -174,7 +177,7 @@ class Oracle:
         if entry.pre_entry or entry.moved:
             return
         if entry.terminal:
-            view.sealed.add(entry.generation)
+            view.sealed[entry.generation] = entry.state
             if entry.state is not State.CANCELLED and entry.generation not in view.ends:
                 self.broken(Rule.STATE_FIRST, f"{entry.state.word}, and nothing told", view.task_id)
         elif not view.copies.get((entry.generation, entry.attempt + 1)):
@@ -204,7 +207,7 @@ class Oracle:
         if view is not None and entry is not None:
             view.entries[number] = entry
             if entry.terminal and not entry.moved and not entry.pre_entry:
-                view.sealed.add(entry.generation)
+                view.sealed[entry.generation] = entry.state
             self._opened(view)
 
     def forgot(self, number: int, key: bytes) -> None:

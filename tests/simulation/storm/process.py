@@ -21,6 +21,7 @@ from streamer.flow.hold import Hold
 from streamer.flow.intake import admit
 from streamer.flow.orphans import Firsts
 from streamer.flow.owned import Batch, Owned
+from streamer.flow.restate import restate
 from streamer.flow.sweep import Barriers, Passed, sweep
 from streamer.ports import Abandoned
 from tests.simulation.storm.broker import CLAIMS, CONTROL, DELIVERIES, DUE, REQUESTS, TIER_NAMES, TIERS, Place, home_of
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tests.simulation.storm.world import World
 
 STAGES = (CLAIMS, DELIVERIES, DUE, CONTROL)
-FETCH_MS, COMMIT_MS, SWEEP_MS, DRAIN_MS = (1, 15), 1_000, 600_000, 8_000
+FETCH_MS, COMMIT_MS, SWEEP_MS, LOOK_MS, DRAIN_MS = (1, 15), 1_000, 600_000, 30_000, 8_000
 _MOST_FETCHED = 200
 #: From one group that is settled to the next; how long hold lets gather what there is to read, and what is to leave.
 SETTLE_MS, READ_AHEAD_MS, GATHER_MS = 50, 1_000, 150
@@ -77,6 +78,7 @@ class Process:
         self._hold_wakes, self._intake_wakes = asyncio.Event(), asyncio.Event()
         self._tasks = [self._spawn(job) for job in self._jobs()]
         world.loop.after_ms(SWEEP_MS, self._sweep_soon)
+        world.loop.after_ms(LOOK_MS, self._look_soon)
 
     def _jobs(self) -> list[Coroutine[Any, Any, None]]:
         return [
@@ -169,6 +171,7 @@ class Process:
         claims = []
         for offset, key, value in world.broker.changes(number, local.applied):
             local.applied = offset
+            local.offsets.read_to(offset + 1)
             if len(key) == 16:
                 local.table.recover(key, value)
             elif key.startswith(LANE_PREFIX):
@@ -186,6 +189,7 @@ class Process:
         """Note that a change of ours landed at an offset: the stages apply it themselves."""
         if (local := self._locals.get(number)) is not None:
             local.applied = max(local.applied, offset)
+            local.offsets.wrote(offset, offset + 1)
 
     def owned_of(self, delivery: Delivery) -> Owned | None:
         """Return the assignment under which a delivery is sent."""
@@ -214,7 +218,8 @@ class Process:
             self.deliver.give_up(owned)
             self.claim.give_up(owned)
             owned.close()
-            if not clean:
+            # Of what was dealt to another before it was noticed here, it is noted already.
+            if not clean and self.world.owner[number] is self:
                 self.world.oracle.lost[number] += 1
         self._hold.forget(self.tiers.places())
         self.owned, self.windows = {}, {}
@@ -402,6 +407,26 @@ class Process:
         self.world.loop.after_ms(SWEEP_MS, self._sweep_soon)
         if self.lease.held():
             self.world.loop.create_task(self._sweep())
+
+    def _look_soon(self) -> None:
+        if self.dead:
+            return
+        self.world.loop.after_ms(LOOK_MS, self._look_soon)
+        if self.lease.held():
+            self.world.loop.create_task(self._look())
+
+    async def _look(self) -> None:
+        broker = self.world.broker
+        for number, owned in list(self.owned.items()):
+            if (local := self._locals.get(number)) is None:
+                continue
+            local.offsets.ends_at(broker.next_change[number])
+            if gaps := local.offsets.lasting():
+                late = [key for offset, key, _ in broker.changelog[number] if any(offset in gap for gap in gaps)]
+                local.table.outranked.update(key for key in late if len(key) == 16)
+                local.offsets.forget(gaps)
+            with suppress(Abandoned, Refused):
+                self.world.restated += await restate(owned, self._outbox, self.deliver.release)
 
     async def _sweep(self) -> None:
         world = self.world

@@ -36,8 +36,8 @@ class View:
     failed: set[Step] = field(default_factory=set)
     #: The first end told of each generation, and how often its partition had been lost by then.
     ends: dict[int, tuple[State, int]] = field(default_factory=dict)
-    #: Generations whose terminal entry is written, by the right owner.
-    sealed: set[int] = field(default_factory=set)
+    #: Generations whose terminal entry is written, by the right owner, and the end that it tells.
+    sealed: dict[int, State] = field(default_factory=dict)
     forgotten: set[int] = field(default_factory=set)
     #: The broker refused a write of it: what was sent may be sent again.
     excused: int = 0

@@ -44,7 +44,7 @@ class World:
         self.chance = random.Random(f"world {plan.seed}")
         self.chances = plan.chances
         self.book = plan.book()
-        self.broker = Broker()
+        self.broker = Broker(lambda: self.loop.now_ms)
         self.broker.appended = self._appended
         self.oracle = Oracle(lambda: self.loop.now_ms, self.book, journal=journal)
         self.targets = Targets(plan.seed, plan.domains, lambda: self.loop.now_ms)
@@ -57,7 +57,7 @@ class World:
         self.blows: Counter[str] = Counter()
         self.injected: Counter[str] = Counter()
         self.orders: Counter[str] = Counter()
-        self.forgotten = 0
+        self.forgotten = self.restated = 0
         self._task_ids: list[str] = []
         self._commands = 0
 

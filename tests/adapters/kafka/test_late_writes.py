@@ -1,0 +1,110 @@
+"""What a stopped owner writes to a changelog of ours is noticed, wherever it lands between our own writes (RULES 4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from streamer.adapters.kafka.late_writes import LateWrites
+from streamer.adapters.kafka.local import Local
+from streamer.adapters.kafka.outbox import KafkaOutbox
+from streamer.adapters.kafka.producer import DurableProducer
+from streamer.adapters.store.claims_on_disk import ClaimsOnDisk
+from streamer.adapters.store.memory_table import MemoryTable
+from streamer.core.entry import pack
+from streamer.wire.outgoing import Encoder
+from streamer.wire.topics import Topics
+from tests.adapters.kafka.support import produce
+from tests.adapters.store.samples import digest, entry
+from tests.support.broker import RunningKafka
+
+pytestmark = pytest.mark.broker
+
+NUMBERS = (0, 1)
+
+
+@dataclass
+class Owner:
+    """Two partitions' stores, and the outbox by which their owner writes."""
+
+    bootstrap: str
+    topics: Topics
+    outbox: KafkaOutbox
+    locals_: dict[int, Local]
+    late: LateWrites = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.late = LateWrites({"bootstrap_servers": self.bootstrap}, self.topics.tasks_changelog)
+
+    async def writes(self, number: int, *tasks: int) -> None:
+        """Write entries as a stage does."""
+        await self.outbox.log([(number, digest(task), entry(1, epoch=2)) for task in tasks])
+
+    async def another_writes(self, number: int, *keys: bytes) -> None:
+        """Let a stopped owner's writes land."""
+        late = pack(entry(1, epoch=1))
+        await produce(self.bootstrap, self.topics.tasks_changelog, [(key, late, number) for key in keys])
+
+    async def noticed(self) -> list[set[bytes]]:
+        """Look twice, and return what is known by then of each partition."""
+        for _ in range(2):
+            await self.late.look(self.locals_)
+        return [self.locals_[number].table.outranked for number in NUMBERS]
+
+
+@pytest.fixture
+async def owner(kafka: RunningKafka, topics: Topics) -> AsyncIterator[Owner]:
+    """Return the owner of two partitions."""
+    locals_ = {number: Local(MemoryTable(), ClaimsOnDisk(":memory:")) for number in NUMBERS}
+    producer = DurableProducer({"bootstrap_servers": kafka.bootstrap})
+
+    def logged(number: int, first: int, last: int) -> None:
+        locals_[number].logged(first, last)
+
+    outbox = KafkaOutbox(producer, Encoder(topics), topics.tasks_changelog, logged)
+    one = Owner(kafka.bootstrap, topics, outbox, locals_)
+    yield one
+    await one.late.close()
+    await producer.close()
+    for local in locals_.values():
+        local.claims.close()
+
+
+async def test_writes_between_and_behind_ours_are_noticed_and_ours_are_not(owner: Owner) -> None:
+    """Only tasks' keys: lanes and claims have no owner whom a later one outranks."""
+    await owner.writes(0, 1, 2)
+    await owner.writes(1, 1)
+    await owner.another_writes(0, digest(2), b"lane:x", digest(7))
+    await owner.writes(0, 3)
+    await owner.another_writes(0, digest(3))
+    assert await owner.noticed() == [{digest(2), digest(7), digest(3)}, set()]
+
+
+async def test_what_was_noticed_is_not_read_again(owner: Owner) -> None:
+    """Once it is known the gap is closed, and the next one is found by itself."""
+    await owner.another_writes(1, digest(1))
+    assert await owner.noticed() == [set(), {digest(1)}]
+    owner.locals_[1].table.outranked.clear()
+    assert await owner.noticed() == [set(), set()]
+    await owner.writes(1, 4)
+    await owner.another_writes(1, digest(5))
+    assert await owner.noticed() == [set(), {digest(5)}]
+
+
+async def test_what_a_recovery_has_read_is_nobodys_gap(owner: Owner) -> None:
+    """The table has judged it already, by the owners' epochs."""
+    await owner.another_writes(0, digest(1), digest(2))
+    local = owner.locals_[0]
+
+    @dataclass
+    class Record:
+        offset: int
+        key: bytes
+        value: bytes
+
+    local.recover([Record(offset, digest(offset + 1), pack(entry(1, epoch=1))) for offset in range(2)])
+    await owner.writes(0, 9)
+    assert await owner.noticed() == [set(), set()]
+    assert len(local.table) == 2
