@@ -252,10 +252,10 @@ class Deliver:
         work, item = settlement.work, settlement.work.item
         entry = work.owned.table.get(work.digest)
         current = isinstance(item, Delivery) and currency(item, work.content, entry) is Currency.CURRENT
-        if current and not settlement.deferral:
+        if current and not settlement.deferral and not settlement.published:
             self._fault(work, "".join(traceback.format_exception(error, limit=8)))
             return
-        # A command, or a record that is not current: a deferral of it would take its task's place. Or the deferral itself.
+        # A deferral of a command, or of a record that is not current, would take its task's place. Nor is put off what stands.
         self._meter.count("faults")
         tell_unwritten(work, error, steps.FAULT_FIRST_MS)
         work.owned.spawn(self._put_again(settlement))

@@ -35,6 +35,9 @@ class Settlement(Struct):
     told: tuple[Emit, ...] = ()
     #: Whether it was counted as a call's: after a crash before it is written the call is made again.
     counted: bool = False
+    #: How far it is written: where something behind fails, what stands is neither written again nor undone.
+    published: bool = False
+    logged: bool = False
 
     @property
     def body_bytes(self) -> int:
@@ -161,16 +164,23 @@ class Settler:
                 await self._settle([settlement])
 
     async def _write(self, live: Sequence[Settlement]) -> None:
-        emits = [emit for settlement in live for emit in settlement.emits]
+        emits = [emit for settlement in live if not settlement.published for emit in settlement.emits]
         if emits:
             await self._outbox.publish(emits)
+        for settlement in live:
+            settlement.published = True
+        unlogged = [settlement for settlement in live if not settlement.logged]
         changes: list[Change] = [
             (settlement.work.owned.number, settlement.work.digest, settlement.entry)
-            for settlement in live
+            for settlement in unlogged
             if settlement.entry is not None
         ]
         if changes:
             await self._outbox.log(changes)
+        for settlement in unlogged:
+            settlement.logged = True
+            if settlement.entry is not None:
+                _put(settlement.work, settlement.entry)
         told = [emit for settlement in live for emit in settlement.told]
         if told:
             await self._outbox.publish(told)
@@ -178,9 +188,7 @@ class Settler:
             self._done(settlement)
 
     def _done(self, settlement: Settlement) -> None:
-        work, entry = settlement.work, settlement.entry
-        if entry is not None:
-            _put(work, entry)
+        work = settlement.work
         if work.owned.open:
             work.finish()
             self._on_settled(work)

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from streamer.adapters.memory.outbox import ALL, Kind, Trouble
+from streamer.core.command import Command, Verb
 from streamer.core.emit import Emit, Held, ResultOf
 from streamer.core.figures import LaneFigures
 from streamer.core.lifecycle import State
 from streamer.flow.deliver import DeliverLimits
+from streamer.flow.steps import FAULT_FIRST_MS
 from streamer.ports import Change
+from tests.core.samples import NOW_MS
 from tests.flow.desk import MINUTE_MS, Desk, task
 
 
@@ -90,6 +93,32 @@ async def test_one_settlement_that_cannot_be_written_does_not_hold_up_its_group(
     assert desk.entry("bad").attempt == 0
     assert "too large" in (desk.results[-1].because.detail or "")
     assert desk.unfinished == 0
+
+
+async def test_an_answer_that_cannot_be_written_undoes_nothing_of_its_group(desk: Desk) -> None:
+    """Its task has ended and says so once: what stands when the answer to a command fails is not written again, nor put off."""
+
+    def no_answers(kind: Kind, items: Sequence[Emit] | Sequence[Change]) -> Trouble | None:
+        wanted = kind == "log" or all(isinstance(each, ResultOf) and each.exchange for each in items)
+        return None if wanted else Trouble(RuntimeError("too large"))
+
+    desk.outbox.block("publish")
+    await desk.give(task("first"))
+    await desk.give(task("second"))
+    await desk.give(
+        Command("cmd_1", Verb.CANCEL, "unknown", "receiver.example", None, None, "ops", NOW_MS), source="control"
+    )
+    desk.outbox.trouble = no_answers
+    desk.outbox.unblock("publish")
+    await desk.clock.settle()
+    assert [result.task_id for result in desk.results] == ["first", "second"]
+    assert desk.entry("second").state is State.SUCCEEDED
+    assert desk.unfinished == 1
+    desk.outbox.trouble = lambda kind, items: None
+    await desk.clock.advance(FAULT_FIRST_MS)
+    assert [result.task_id for result in desk.results] == ["first", "second", "unknown"]
+    assert len(desk.outbox.changelog) == 3
+    assert (desk.unfinished, len(desk.sent)) == (0, 2)
 
 
 async def test_group_whose_write_failed_after_it_landed_ends_the_same(desk: Desk) -> None:
