@@ -77,6 +77,9 @@ class Table(Protocol):
 
     outranked: set[bytes]
 
+    def __len__(self) -> int:
+        """Count the entries."""
+
     def get(self, digest: bytes) -> Entry | None:
         """Return a task's entry."""
 

@@ -37,8 +37,11 @@ class StateTable(Table):
 
     keeper: Ownership
 
-    def persisted_offset(self, tp: TP) -> int | None:
-        """Return how far the kept store is applied, so that a kept partition is not read again."""
+    def persisted_offset(self, tp: TP) -> int:
+        """Return how far the kept store is applied, so that a kept partition is not read again.
+
+        Never None: Faust would go on from where it had read to under an earlier assignment, though the store was dropped.
+        """
         return self.keeper.applied_offset(tp.partition)
 
     def apply_changelog_batch(self, batch: Any, *_: Any, **__: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -34,6 +35,7 @@ class Keeper(Protocol):
     """Who keeps windows and tables for the transport."""
 
     lease: HeartbeatLease
+    given_up: asyncio.Event
 
     def withheld(self, active: Set[TP]) -> set[TP]:
         """Return those partitions that shall not be fetched for now."""

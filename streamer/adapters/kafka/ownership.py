@@ -90,6 +90,9 @@ class Ownership:
         self.rejoin: Callable[[], None] | None = None
         self.ends: Callable[[Sequence[TP]], Awaitable[Mapping[TP, int]]] | None = None
         self.ready = asyncio.Event()
+        #: Clear while what was owned is being given up: what comes next is not ours to begin yet.
+        self.given_up = asyncio.Event()
+        self.given_up.set()
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._sources = sources
         self._stages = stages
@@ -115,10 +118,10 @@ class Ownership:
             kept = self._locals[partition] = Local(MemoryTable(), self._open_claims(partition))
         return kept
 
-    def applied_offset(self, partition: int) -> int | None:
-        """Return how far a partition's changelog is applied here, or None when nothing is."""
+    def applied_offset(self, partition: int) -> int:
+        """Return how far a partition's changelog is applied here, -1 when nothing is."""
         kept = self._locals.get(partition)
-        return kept.applied_offset if kept is not None and kept.applied_offset >= 0 else None
+        return kept.applied_offset if kept is not None else -1
 
     @property
     def applied(self) -> int:
@@ -136,9 +139,9 @@ class Ownership:
 
     def logged(self, partition: int, first: int, last: int) -> None:
         """Note that changes of ours were acknowledged at these offsets; the stage applies them itself."""
-        kept = self._locals.get(partition)
-        if kept is not None:
-            kept.logged(first, last)
+        # Not between two assignments: a store that is being recovered would be taken for one that knows what was written.
+        if partition in self.assignment.owned:
+            self.local(partition).logged(first, last)
 
     def progress(self) -> Mapping[TP, Progress]:
         """Return how far each partition is."""
@@ -255,9 +258,14 @@ class Ownership:
 
     async def _abort(self) -> None:
         # What is still in the producer was decided for partitions that are no longer ours (RULES 4). Some of it may have
-        # reached the changelog without our knowing, so the local stores are read anew.
-        await self._abort_outbox()
+        # reached the changelog without our knowing, so the local stores are read anew: dropped at once, since the next
+        # assignment may come before the abort is done, and recover them.
+        self.given_up.clear()
         self.keep_only(set())
+        try:
+            await self._abort_outbox()
+        finally:
+            self.given_up.set()
 
     def _give_up(self, ending: Assignment) -> None:
         for owned in ending.owned.values():

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from streamer.adapters.kafka import offset_fetch
 from streamer.adapters.kafka.clients import partition_counts
 
 _ANSWER_S = 30.0
@@ -25,21 +26,16 @@ async def committed(client_options: Mapping[str, Any], group: str) -> dict[Topic
         async with asyncio.timeout(_ANSWER_S):
             await admin.start()
             # By its id, found here: a cluster makes the topic of its offsets when the first group is asked for.
-            found = await admin.list_consumer_group_offsets(group, await _coordinator(admin, group))
-            return {tp: meta.offset for tp, meta in found.items() if meta.offset >= 0}
+            while True:
+                try:
+                    return await offset_fetch.of_any_group(admin, group, int(await admin.find_coordinator(group)))
+                except KafkaError as error:
+                    if not error.retriable:
+                        raise
+                    await asyncio.sleep(_AGAIN_S)
     finally:
         with suppress(KafkaError, OSError):
             await asyncio.wait_for(admin.close(), _CLOSE_S)
-
-
-async def _coordinator(admin: AIOKafkaAdminClient, group: str) -> int:
-    while True:
-        try:
-            return int(await admin.find_coordinator(group))
-        except KafkaError as error:
-            if not error.retriable:
-                raise
-            await asyncio.sleep(_AGAIN_S)
 
 
 async def never_read(client_options: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streamer.adapters.kafka import offset_fetch
 from streamer.ports import Meter
 
 log = logging.getLogger(__name__)
@@ -23,13 +24,11 @@ async def starting_offsets(
     """
     if not tps:
         return {}
-    coordinator: Any = consumer._coordinator
-    found = await coordinator.fetch_committed_offsets(tps)
+    found = await offset_fetch.of_the_group(consumer, tps)
     first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
     starts: dict[TopicPartition, int] = {}
     for tp in tps:
-        committed = found[tp].offset if tp in found else -1
-        start = committed if committed >= 0 else (end if from_latest else first)[tp]
+        start = found.get(tp, (end if from_latest else first)[tp])
         if start < first[tp]:
             tell_gone(meter, tp, start, first[tp])
             start = first[tp]

@@ -192,6 +192,8 @@ class BatchConsumer(Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Let Faust recover and seek; a member beyond the number of partitions has neither to do, and is as ready as it gets."""
+        # What we still write under the last assignment would land after a recovery had read the changelog's end.
+        await self.keeper.given_up.wait()
         await super().on_partitions_assigned(assigned, generation_id)
         if not assigned:
             await self.keeper.open({}, generation_id)

@@ -220,7 +220,7 @@ class Worker:
             parts.meter.count("entries_forgotten", gone)
             await parts.claim.forget_old(owned)
             late += await overdue(owned, now_s)
-            kept += len(parts.ownership.local(number).table)
+            kept += len(owned.table)
         parts.meter.gauge("tasks_overdue", late)
         parts.meter.gauge("entries", kept, "all")
 

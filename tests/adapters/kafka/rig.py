@@ -140,15 +140,18 @@ async def member(
     lease: HeartbeatLease | None = None,
     commit_s: float = 0.2,
     starts: bool = True,
+    aborting: asyncio.Event | None = None,
     **fetch: Any,
 ) -> AsyncIterator[Member]:
-    """Run a member of the topics' own deliver group for the length of the block."""
+    """Run a member of the topics' own deliver group for the length of the block; an abort ends once ``aborting`` is set."""
     stage, meter, aborts = stage or SteeredStage(), PrometheusMeter(), [0]
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     limits = limits or OwnershipLimits(drain_s=1.0)
 
     async def abort() -> None:
         aborts[0] += 1
+        if aborting is not None:
+            await aborting.wait()
 
     sources = {
         topics.deliveries: "deliveries",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -66,6 +67,30 @@ async def test_without_the_lease_everything_is_given_up_and_comes_back_younger(
             each.finish()
         await one.consumer.force_commit()
         assert (await committed(kafka.bootstrap, one.group))[topics.deliveries, 1] == 10
+
+
+async def test_an_assignment_that_comes_during_an_abort_has_its_tables_whole(
+    kafka: RunningKafka, topics: Topics, tmp_path: Path
+) -> None:
+    """The broker may hand out partitions again before a producer is shut: nothing of what is then recovered may be dropped."""
+    clock, aborting = Jumping(), asyncio.Event()
+    lease = HeartbeatLease(SESSION_S, clock)
+    for number in range(PARTITIONS):
+        entries = [(digest(task), pack(entry(1)), number) for task in range(20)]
+        await produce(kafka.bootstrap, topics.tasks_changelog, entries)
+    async with member(kafka.bootstrap, topics, tmp_path, lease=lease, aborting=aborting) as one:
+        await one.owns(PARTITIONS)
+        assert {len(one.ownership.local(number).table) for number in range(PARTITIONS)} == {20}
+        clock.ahead_s = SESSION_S
+        await until(lambda: bool(one.aborts[0]))
+        clock.ahead_s = 0.0
+        generation = one.client._coordinator.generation
+        one.consumer.rejoin()
+        await until(lambda: one.client._coordinator.generation > generation, 20)
+        assert not one.ownership.ready.is_set()
+        aborting.set()
+        await one.owns(PARTITIONS)
+        assert {len(one.ownership.local(number).table) for number in range(PARTITIONS)} == {20}
 
 
 async def test_a_fault_in_the_agent_ends_the_worker(kafka: RunningKafka, topics: Topics, tmp_path: Path) -> None:

@@ -347,6 +347,8 @@ class Process:
             return
         for raw, _ in batch:
             window.take(raw.offset, 100)
+        if window.next_offset < len(world.broker.logs[place]):
+            self._intake_wakes.set()
         now_ms = world.clock.now_ms()
         emits = [emit for raw, reading in batch for emit in admit(raw, reading, now_ms, world.book)]
         while True:
