@@ -17,6 +17,7 @@ create table if not exists held (business blob primary key, claims integer not n
 create table if not exists facts (name text primary key, value integer not null) without rowid;
 """
 _APPLIED = "applied_offset"
+_CACHE_KIB = 256
 
 
 class ClaimsOnDisk:
@@ -30,6 +31,8 @@ class ClaimsOnDisk:
         # The changelog is the truth, so a power cut may cost what the last moments wrote; a torn file may not happen.
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
+        # Of the 2 MiB that are usual every partition's file would have filled its own after some hours; the system keeps pages too.
+        self._db.execute(f"pragma cache_size=-{_CACHE_KIB}")
         self._db.executescript(_SCHEMA)
         self._closed = False
 
