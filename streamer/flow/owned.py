@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,16 @@ class Owned:
         task = asyncio.create_task(job)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+    @contextmanager
+    def keeping(self, digests: Sequence[bytes], release: Callable[[Owned, bytes], None]) -> Iterator[None]:
+        """Count tasks as busy for the length of the block: a record or command that comes for one waits, and is judged after it."""
+        self.busy.update(dict.fromkeys(digests))
+        try:
+            yield
+        finally:
+            for digest in digests:
+                release(self, digest)
 
     def close(self) -> None:
         """Give the partition up: every task of it is cancelled, nothing of it is written any more."""

@@ -26,8 +26,7 @@ async def restate(owned: Owned, outbox: Outbox, release: Callable[[Owned, bytes]
         digests = list(islice((digest for digest in outranked if digest not in owned.busy), _MOST_AT_ONCE))
         if not digests:
             break
-        owned.busy.update(dict.fromkeys(digests))
-        try:
+        with owned.keeping(digests, release):
             entries = {digest: owned.table.get(digest) for digest in digests}
             again = {digest: with_epoch(entry, owned.epoch) if entry else None for digest, entry in entries.items()}
             await outbox.log([(owned.number, digest, entry) for digest, entry in again.items()])
@@ -35,8 +34,5 @@ async def restate(owned: Owned, outbox: Outbox, release: Callable[[Owned, bytes]
                 if entry is not None:
                     owned.table.put(digest, entry)
             outranked.difference_update(digests)
-        finally:
-            for digest in digests:
-                release(owned, digest)
         total += len(digests)
     return total

@@ -91,14 +91,10 @@ async def _sweep_group(owned: Owned, passed: Passed, outbox: Outbox, release: Ca
             gone.append(digest)
     if not gone:
         return 0
-    owned.busy.update(dict.fromkeys(gone))
-    try:
+    with owned.keeping(gone, release):
         await outbox.log([(owned.number, digest, None) for digest in gone])
         for digest in gone:
             owned.table.forget(digest)
-    finally:
-        for digest in gone:
-            release(owned, digest)
     return len(gone)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -77,8 +77,8 @@ class Process:
         self.claim = ClaimStage(world.clock, self._outbox, self._meter, ClaimLimits())
         self._hold_wakes, self._intake_wakes = asyncio.Event(), asyncio.Event()
         self._tasks = [self._spawn(job) for job in self._jobs()]
-        world.loop.after_ms(SWEEP_MS, self._sweep_soon)
-        world.loop.after_ms(LOOK_MS, self._look_soon)
+        world.loop.after_ms(SWEEP_MS, self._now_and_then, SWEEP_MS, self._sweep)
+        world.loop.after_ms(LOOK_MS, self._now_and_then, LOOK_MS, self._look)
 
     def _jobs(self) -> list[Coroutine[Any, Any, None]]:
         return [
@@ -403,19 +403,12 @@ class Process:
 
     # Forgetting
 
-    def _sweep_soon(self) -> None:
+    def _now_and_then(self, every_ms: int, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self.dead:
             return
-        self.world.loop.after_ms(SWEEP_MS, self._sweep_soon)
+        self.world.loop.after_ms(every_ms, self._now_and_then, every_ms, job)
         if self.lease.held():
-            self.world.loop.create_task(self._sweep())
-
-    def _look_soon(self) -> None:
-        if self.dead:
-            return
-        self.world.loop.after_ms(LOOK_MS, self._look_soon)
-        if self.lease.held():
-            self.world.loop.create_task(self._look())
+            self.world.loop.create_task(job())
 
     async def _look(self) -> None:
         broker = self.world.broker
@@ -428,7 +421,7 @@ class Process:
                 local.table.outranked.update(key for key in late if len(key) == 16)
                 local.offsets.forget(gaps)
             with suppress(Abandoned, Refused):
-                self.world.restated += await restate(owned, self._outbox, self.deliver.release)
+                await restate(owned, self._outbox, self.deliver.release)
 
     async def _sweep(self) -> None:
         world = self.world
