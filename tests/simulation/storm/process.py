@@ -411,7 +411,7 @@ class Process:
             self.world.loop.create_task(job())
 
     async def _look(self) -> None:
-        broker = self.world.broker
+        world, broker = self.world, self.world.broker
         for number, owned in list(self.owned.items()):
             if (local := self._locals.get(number)) is None:
                 continue
@@ -421,7 +421,7 @@ class Process:
                 local.table.outranked.update(key for key in late if len(key) == 16)
                 local.offsets.forget(gaps)
             with suppress(Abandoned, Refused):
-                await restate(owned, self._outbox, self.deliver.release)
+                world.restated += await restate(owned, self._outbox, self.deliver.release)
 
     async def _sweep(self) -> None:
         world = self.world

@@ -34,6 +34,7 @@ class Tally:
     steps: int = 0
     cpu_s: float = 0.0
     virtual_ms: float = 0.0
+    restated: int = 0
     calls: Counter[str] = field(default_factory=Counter)
     deaths: Counter[str] = field(default_factory=Counter)
     blows: Counter[str] = field(default_factory=Counter)
@@ -48,6 +49,7 @@ class Tally:
         self.steps += other.steps
         self.cpu_s += other.cpu_s
         self.virtual_ms += other.virtual_ms
+        self.restated += other.restated
         for name in ("calls", "deaths", "blows", "injected", "orders"):
             getattr(self, name).update(getattr(other, name))
         self.violations += other.violations
@@ -82,6 +84,7 @@ def played(job: tuple[int, int]) -> Tally:
         world.loop.steps,
         time.process_time() - began_s,
         world.loop.now_ms,
+        world.restated,
         world.oracle.counts,
         Counter({point.name if point else "ANYWHERE": count for point, count in world.deaths.items()}),
         world.blows,
@@ -142,6 +145,7 @@ def _sum_up(total: Tally) -> None:
     _say(
         f"orders: {_counted(total.orders)}; calls sent again after a crash or a refused write: {total.calls['calls again']}"
     )
+    _say(f"entries that stood behind what was written late, and were written again: {total.restated}")
     if total.never_hit:
         _say(f"NEVER HIT: {', '.join(point.name for point in total.never_hit)}")
     for seed, violation in total.violations[:20]:

@@ -57,7 +57,7 @@ class World:
         self.blows: Counter[str] = Counter()
         self.injected: Counter[str] = Counter()
         self.orders: Counter[str] = Counter()
-        self.forgotten = 0
+        self.forgotten = self.restated = 0
         self._task_ids: list[str] = []
         self._commands = 0
 
