@@ -10,6 +10,7 @@ from streamer.core.delivery import Why, trace_id_of
 from streamer.core.emit import Held, UnreadableOf
 from streamer.core.lifecycle import State
 from streamer.core.outcome import ErrorType, Failure, Outcome
+from streamer.core.partitioning import partition_of
 from tests.core.samples import NOW_MS
 from tests.flow.desk import MINUTE_MS, Desk, broken, task
 
@@ -51,6 +52,15 @@ async def test_last_attempt_ends_in_a_dead_letter_that_holds_the_whole_delivery(
     assert (letter.reason, letter.delivery.attempt, letter.last) == ("exhausted", 2, desk.results[-1])
     assert letter.delivery.request.url == task().request.url
     assert desk.results[-1].state is desk.entry().state is State.FAILED
+
+
+@pytest.mark.parametrize("status", [200, 410, 500], ids=["succeeded", "failed", "retrying"])
+async def test_entry_says_where_its_lane_is_among_any_number_of_partitions(desk: Desk, status: int) -> None:
+    """RULES 37: a set of topics with other partitions can be keyed anew from the entries alone."""
+    desk.answer(status)
+    await desk.give(task())
+    counts = range(1, 65)
+    assert [desk.entry().lane % count for count in counts] == [partition_of(task().lane, count) for count in counts]
 
 
 async def test_answer_that_is_not_worth_a_retry_ends_at_once(desk: Desk) -> None:

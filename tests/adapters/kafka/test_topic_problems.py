@@ -87,10 +87,10 @@ def test_topics_outside_deliver_may_differ() -> None:
 
 
 def test_equal_partitions_that_are_not_the_setting_are_found_once() -> None:
-    """A set made with another partition count is refused in one line that names the way out."""
+    """RULES 37: a set made with another partition count is refused in one line that names the ways out."""
     facts = {name: replace(fact, partitions=8) for name, fact in right().items()}
     (line,) = lines(facts)
-    assert "is 8, must be 4 by the settings; set the partitions to 8" in line
+    assert "is 8, must be 4 by the settings; set the partitions to 8, or choose a new topic prefix" in line
 
 
 def test_offsets_kept_shorter_than_records_are_found() -> None:
