@@ -94,6 +94,10 @@ bench-bombs: $(DEV) ## show what 200 bombs, endless answers and drips at once co
 simulate: $(DEV) ## play everything in virtual time, and hold it to its rules, 10 s  (SEED=0 RUNS=10 TASKS=2000; ARGS: --planted)
 	@$(BIN)/python -m tests.simulation all --seed $(or $(SEED),0) --runs $(or $(RUNS),10) --tasks $(or $(TASKS),2000) $(ARGS)
 
+.PHONY: rules
+rules: $(DEV) deps ## take each of the forty rules out of a copy of the code, piece by piece, and see a test fail  (ONLY=4,12)
+	@$(BIN)/python -m tools.rules $(if $(ONLY),--only $(ONLY))
+
 .PHONY: hostile
 hostile: $(DEV) ## try all that hostile targets are known to do, print a table of cases, 5 min  (ARGS: --only D1,E3, --no-interop)
 	@$(BIN)/python -m tools.hostile $(ARGS)

@@ -42,7 +42,7 @@ def test_a_trace_is_made_of_the_tasks_id() -> None:
 
 
 def test_keys_have_the_size_that_the_table_and_claims_store() -> None:
-    """A key is 16 bytes, a content hash 8."""
+    """RULES 27: a key is 16 bytes, a content hash 8."""
     assert len(task_digest("x" * 10_000)) == 16
     assert len(claim_key("acme", None, "tsk_1")) == len(claim_key("acme", "1", "tsk_1")) == 16
     assert len(content_hash()) == len(content_hash(b"x" * 10_000)) == 8
