@@ -75,7 +75,7 @@ RULES = (
     ),
     Rule(
         "The right to send and to write is a lease on the last good heartbeat. At its loss all work is cancelled and the "
-        "producer aborted. Recovery orders entries by task generation, owner's epoch, attempt, terminal before open. "
+        "producer aborted. Recovery orders entries by owner's epoch, task generation, attempt, terminal before open. "
         "What was written late is written over before compaction keeps it alone.",
         "in; a call that is still connecting may yet go out ([0002](decisions/0002-pyreqwest.md))",
         tests=("tests/scenarios/test_a_stopped_worker_wins_nothing.py",),

@@ -123,7 +123,8 @@ def _other_generation(command: Command, entry: Entry) -> str:
 
 
 def _generation(command: Command, delivery: Delivery) -> int:
-    return command.expect_generation or delivery.generation
+    # A task that was forgotten and then cancelled is known by a pre-entry, of a generation that it may have left long ago.
+    return max(command.expect_generation or 0, delivery.generation)
 
 
 def _onward(command: Command, delivery: Delivery, now_ms: int, epoch: int, shard: int, leaves: bool) -> Applied:

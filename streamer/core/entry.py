@@ -118,11 +118,12 @@ def unpack(value: bytes) -> Entry:
 def supersedes(new: Entry, old: Entry) -> bool:
     """Tell whether ``new``, read later, takes the place of ``old`` in a recovery (RULES 4).
 
-    Entries are ordered by task generation, owner generation and attempt, then terminal before open, so that what a
-    stopped owner wrote late does not undo what its successor wrote.
+    Entries are ordered by owner generation, task generation and attempt, then terminal before open, so that what a stopped
+    owner wrote late does not undo what its successor wrote. The successor had read all that stood there, and decided without
+    what had not landed: a command too, which it reads again.
     """
     return _rank(new) >= _rank(old)
 
 
 def _rank(entry: Entry) -> tuple[int, int, int, bool]:
-    return entry.generation, entry.epoch, entry.attempt, entry.terminal
+    return entry.epoch, entry.generation, entry.attempt, entry.terminal

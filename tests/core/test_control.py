@@ -23,7 +23,7 @@ def entry(state: State = State.SCHEDULED, generation: int = 3, flags: int = 0, c
 def command(
     verb: Verb, generation: int | None = 3, *, bare: bool = False, force: bool = False, **changed: object
 ) -> Command:
-    delivery = replace(a_delivery(attempt=4), due_at_ms=LATER_MS, generation=3, **changed)
+    delivery = replace(a_delivery(attempt=4), due_at_ms=LATER_MS, generation=generation or 3, **changed)
     given = None if bare or verb is Verb.CANCEL else delivery
     return Command("cmd_1", verb, "tsk_1", "receiver.example", generation, given, "ops", NOW_MS, force)
 
@@ -113,6 +113,14 @@ def test_what_was_cancelled_before_it_was_seen_can_be_sent_again() -> None:
     kept = replace(entry(State.CANCELLED, 1, PRE_ENTRY), request_partition=NO_PARTITION, request_offset=0)
     assert applied(command(Verb.RETRY, 1), kept).generation == 2
     assert conflict(command(Verb.UPDATE, 1), kept) == "task has ended: cancelled"
+
+
+def test_no_generation_is_used_twice_of_a_task_that_was_forgotten() -> None:
+    """RULES 8: its end was forgotten, and a pre-entry begins at 1 again; what is sent goes on from its delivery's."""
+    kept = replace(entry(State.CANCELLED, 1, PRE_ENTRY), request_partition=NO_PARTITION, request_offset=0)
+    again = replace(command(Verb.REPLAY, 1), delivery=replace(a_delivery(), generation=2))
+    assert applied(again, kept).generation == 3
+    assert applied(again, None).generation == 3
 
 
 @pytest.mark.parametrize("verb", WITH_DELIVERY)

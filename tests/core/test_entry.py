@@ -69,15 +69,15 @@ def test_unknown_state_is_refused() -> None:
 @pytest.mark.parametrize(
     ("new", "old"),
     [
-        (entry(generation=2, epoch=1, attempt=0), entry(generation=1, epoch=9, attempt=9, state=State.FAILED)),
-        (entry(epoch=2, attempt=1), entry(epoch=1, attempt=5, state=State.SUCCEEDED)),
+        (entry(generation=1, epoch=2, attempt=1), entry(generation=2, epoch=1, attempt=5, state=State.SUCCEEDED)),
+        (entry(generation=2, attempt=0), entry(generation=1, attempt=9, state=State.FAILED)),
         (entry(attempt=2), entry(attempt=1, state=State.FAILED)),
         (entry(state=State.SUCCEEDED), entry(state=State.RETRYING)),
     ],
-    ids=["task generation", "owner generation", "attempt", "terminal before open"],
+    ids=["owner generation", "task generation", "attempt", "terminal before open"],
 )
 def test_order_of_entries(new: Entry, old: Entry) -> None:
-    """RULES 4: task generation, then owner generation, then attempt, then terminal before open."""
+    """RULES 4: owner generation, then task generation, then attempt, then terminal before open."""
     assert supersedes(new, old)
     assert not supersedes(old, new)
 

@@ -11,6 +11,7 @@ from faust.types import TP
 from streamer.adapters.kafka.ownership import OwnershipLimits
 from streamer.core.claims import pack_claim
 from streamer.core.entry import Entry, pack
+from streamer.core.lane_memory import LaneMemory, lane_digest, pack_lane
 from streamer.core.lifecycle import State
 from streamer.wire.topics import Topics
 from tests.adapters.kafka.rig import SteeredStage, member, numbered
@@ -56,10 +57,11 @@ async def test_every_entry_is_there_before_anything_is_handed_out(
             assert one.ownership.assignment.owned[partition].epoch > 7
 
 
-async def test_recovery_goes_by_rank_and_keeps_claims_apart(
+async def test_recovery_goes_by_rank_and_keeps_claims_and_lanes_apart(
     kafka: RunningKafka, topics: Topics, tmp_path: Path
 ) -> None:
-    """A zombie's late entry, a tombstone and a claim each come to what they must."""
+    """A zombie's late entry, a tombstone, a claim and a lane each come to what they must (RULES 28)."""
+    lane = LaneMemory("a.test", 1, paused_until_ms=2)
     late, ours = entry(5, epoch=2, state=State.FAILED), entry(2, epoch=3)
     records = [
         (digest(1), pack(ours), 0),
@@ -70,6 +72,7 @@ async def test_recovery_goes_by_rank_and_keeps_claims_apart(
         (b"c" + digest(4), pack_claim(claim(b"acme    ")), 0),
         (b"c" + digest(4), None, 0),
         (b"c" + digest(3), pack_claim(claim(b"acme    ")), 1),
+        (lane_digest("a.test"), pack_lane(lane), 0),
     ]
     await produce(kafka.bootstrap, topics.tasks_changelog, records)
     for round_number in range(2):
@@ -79,6 +82,7 @@ async def test_recovery_goes_by_rank_and_keeps_claims_apart(
             local = one.ownership.local(0)
             assert (local.table.get(digest(1)), local.table.get(digest(2)), len(local.table)) == (ours, None, 1)
             assert local.claims.get(digest(3)) == claim(b"acme    "), round_number
+            assert (local.lanes.get("a.test"), one.ownership.local(1).lanes.get("a.test")) == (lane, None)
             assert (local.claims.get(digest(4)), local.claims.held_by(b"acme    ")) == (None, 1)
             assert one.ownership.local(1).claims.held_by(b"acme    ") == 1
             assert len(one.ownership.local(1).table) == 0

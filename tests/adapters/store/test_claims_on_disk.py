@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,16 @@ def test_changes_after_closing_are_left_to_the_changelog(path: Path) -> None:
     again = ClaimsOnDisk(path)
     assert (again.get(digest(1)), again.applied_offset) == (None, -1)
     again.close()
+
+
+def test_a_change_that_is_cut_off_leaves_nothing(claims: ClaimsOnDisk, path: Path) -> None:
+    """RULES 35: claims, counts and the changelog's offset change together or not at all."""
+    claims.recover([(digest(1), pack_claim(claim(ACME)))], 4)
+    with closing(sqlite3.connect(path)) as other:
+        # What is written last fails.
+        other.execute("create trigger full before insert on facts begin select raise(abort, 'disk is full'); end")
+        with pytest.raises(sqlite3.DatabaseError, match="disk is full"):
+            claims.recover([(digest(1), None), (digest(2), pack_claim(claim(ACME)))], 6)
+        other.execute("drop trigger full")
+    assert (claims.get(digest(1)), claims.get(digest(2))) == (claim(ACME), None)
+    assert (claims.held_by(ACME), claims.applied_offset) == (1, 4)

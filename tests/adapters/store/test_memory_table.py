@@ -59,10 +59,12 @@ def test_what_the_changelog_says_last_and_does_not_hold_is_noted() -> None:
     assert table.outranked == set()
 
 
-def test_the_tasks_generation_stands_above_the_owners() -> None:
-    """An update's new generation is not undone by a later owner's write of the old one."""
-    updated = entry(1, generation=2, epoch=4)
-    assert recovered([(ONE, updated), (ONE, entry(3, generation=1, epoch=5))]).get(ONE) == updated
+def test_the_owners_generation_stands_above_the_tasks() -> None:
+    """Whoever came later had not read the command's entry, and ended the task without it: that holds, wherever it landed."""
+    late, ended = entry(0, generation=2, epoch=4), entry(1, generation=1, epoch=5, state=State.SUCCEEDED)
+    assert recovered([(ONE, late), (ONE, ended)]).get(ONE) == ended
+    table = recovered([(ONE, ended), (ONE, late)])
+    assert (table.get(ONE), table.outranked) == (ended, {ONE})
 
 
 def test_an_end_is_not_reopened() -> None:
