@@ -48,9 +48,10 @@ async def test_read_to_its_end_first_and_a_change_is_in_force_within_a_second(
     kafka: RunningKafka, topics: Topics
 ) -> None:
     """RULES 40: once caught up, all that stood there holds; each later change, also a removal, holds within a second."""
-    # More than one poll brings.
-    others = encode_config({"concurrency": 1})
-    await produce(kafka.bootstrap, topics.config, [(b"domain:%d.test" % number, others, 0) for number in range(3_000)])
+    # More than one fetch brings: 2 MB.
+    others, long = encode_config({"concurrency": 1}), ".".join(["a" * 60] * 3).encode()
+    domains = [(b"domain:%d.%s.test" % (number, long), others, 0) for number in range(8_000)]
+    await produce(kafka.bootstrap, topics.config, domains, linger_ms=5, max_batch_size=1_000_000)
     for concurrency in (1, 2, 3):
         await limit(kafka, topics, concurrency)
     async with following(kafka.bootstrap, topics.config) as config:
