@@ -17,7 +17,7 @@ PARTITIONS = 12
 #: Seconds in place of minutes, so that what is tried again ends within the run.
 TIERS = "1s 2s 5s 10s 30s"
 #: What the product does unless told otherwise; tests that only wait for an end use shorter ones.
-_USUAL = {"kafka.session_timeout_s": 10, "kafka.heartbeat_interval_s": 3, "kafka.drain_deadline_s": 8}
+_USUAL = {"kafka.session_timeout_s": 10, "kafka.heartbeat_interval_s": 1, "kafka.drain_deadline_s": 8}
 _number = count()
 
 

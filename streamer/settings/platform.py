@@ -52,7 +52,9 @@ class Kafka(Section):
         le=300,
     )
     heartbeat_interval_s: float = Field(
-        3, description="Seconds between heartbeats; at most a third of the session.", gt=0
+        1,
+        description="Seconds between heartbeats, by which a worker learns of a rebalance; at most a third of the session.",
+        gt=0,
     )
     drain_deadline_s: float = Field(
         8, description="Seconds that running calls may take to end at a shutdown or rebalance.", ge=0

@@ -24,7 +24,7 @@ async def test_sigterm_under_load_sends_nothing_twice(scene: Scene) -> None:
     """It exits 0 within its deadline in the midst of a backlog; each task is called once, by either worker."""
     scene.place.write_settings(
         kafka__session_timeout_s=10,
-        kafka__heartbeat_interval_s=3,
+        kafka__heartbeat_interval_s=1,
         kafka__drain_deadline_s=8,
         worker__domain_concurrency=CONCURRENCY,
     )
