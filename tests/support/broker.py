@@ -36,10 +36,7 @@ class RunningKafka:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
     """Start the broker once, on an empty data directory, when the first test asks for it."""
-    # What may be compacted is compacted within a second, not within 15.
-    overrides = {"log.cleaner.backoff.ms": "500"}
-    options = BrokerOptions(tmp_path_factory.mktemp("kafka"), short_lived=True, overrides=overrides)
-    with EmbeddedBroker(options) as broker:
+    with EmbeddedBroker(BrokerOptions(tmp_path_factory.mktemp("kafka"), short_lived=True)) as broker:
         yield RunningKafka(broker)
 
 
