@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.rules.cut import ROOT, Cut, all_cuts
+from tools.docs_rules import ROOT
+from tools.rules.cut import Cut, all_cuts
 
 #: A test that waits for what never comes has failed after so long; all of them, with nothing taken out, may take longer.
 _PATIENCE_S, _PATIENCE_WITH_ALL_S = 120, 1_800
@@ -74,9 +75,10 @@ def _pytest(root: Path, tests: Sequence[str], patience_s: int = _PATIENCE_S) -> 
         done = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True, timeout=patience_s)
     except subprocess.TimeoutExpired:
         return _TESTS_FAILED, f"not done after {patience_s} s"
-    found = _FAILED.search(done.stdout) or _SUM.search(done.stdout)
-    told = found[1] if found and found.re is _FAILED else found[0] if found else done.stdout[-300:] + done.stderr[-300:]
-    return done.returncode, told.strip()
+    if failed := _FAILED.search(done.stdout):
+        return done.returncode, failed[1]
+    passed = _SUM.search(done.stdout)
+    return done.returncode, (passed[0] if passed else done.stdout[-300:] + done.stderr[-300:]).strip()
 
 
 def _say(line: str) -> None:

@@ -35,7 +35,7 @@ class ReaderOptions:
     group: str
     topics: Sequence[str]
     session_s: float = 10.0
-    heartbeat_s: float = 3.0
+    heartbeat_s: float = 1.0
     commit_interval_s: float = 0.5
     max_wait_ms: int = 50
     max_partition_bytes: int = 128 * 1024

@@ -115,6 +115,8 @@ def main(argv: list[str]) -> int:
     told_s = time.monotonic()
     for tally in _all(range(asked.seed, asked.seed + asked.runs), asked.tasks, asked.cores):
         total.add(tally)
+        for seed, violation in tally.violations:
+            _say(f"VIOLATION in seed {seed}: {violation}")
         if tally.violations or time.monotonic() - told_s > _TOLD_EVERY_S or asked.runs <= 10:
             told_s = time.monotonic()
             _say(total.line())
@@ -148,8 +150,6 @@ def _sum_up(total: Tally) -> None:
     _say(f"entries that stood behind what was written late, and were written again: {total.restated}")
     if total.never_hit:
         _say(f"NEVER HIT: {', '.join(point.name for point in total.never_hit)}")
-    for seed, violation in total.violations[:20]:
-        _say(f"VIOLATION in seed {seed}: {violation}")
 
 
 def _counted(counter: Counter[str]) -> str:
